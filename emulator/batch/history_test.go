@@ -1,0 +1,373 @@
+package batch
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/batch-local/batch-local/emulator/api"
+)
+
+var update = flag.Bool("update", false, "write what happened into testdata/histories, to be reviewed as a diff")
+
+// TestHistories runs every file of testdata/histories. A file is chapters with empty lines between; a chapter is commands,
+// a line "----" and what happened. Lines that begin with # say what the chapter is about. Commands:
+//
+//	environment NAME [max=4] [platform=FARGATE]
+//	queue NAME environments=a,b [priority=1]
+//	definition NAME [vcpus=1] [memory=64] [platform=FARGATE] [attempts=3] [timeout=60] [onExitCode=75:RETRY] [onReason=..] [onStatusReason=..]
+//	submit JOB queue=Q definition=D [vcpus=2] [the last five of definition]
+//	report JOB/ATTEMPT running|exited [code=0] [reason="..."] [statusReason="..."] [at=1s]
+//	cancel JOB reason="..."       terminate JOB reason="..."
+//	enable|disable|delete ENVIRONMENT|QUEUE
+//	host ready|absent [reason="..."]
+//	tick DURATION
+//	show JOB
+func TestHistories(t *testing.T) {
+	files, err := filepath.Glob("testdata/histories/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no histories: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			given, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := newStory().tell(string(given))
+			if *update {
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if diff := cmp.Diff(string(given), got); diff != "" {
+				t.Errorf("%s tells another story (-file +happened); go test -update writes it:\n%s", file, diff)
+			}
+		})
+	}
+}
+
+// A story plays commands on a state of its own.
+type story struct {
+	state *State
+	now   time.Duration // since the beginning of time
+	ids   counter
+	jobs  map[string]JobID
+	names map[JobID]string
+}
+
+// counter makes ids that count.
+type counter struct{ n int }
+
+func (c *counter) UUID() string {
+	c.n++
+	return fmt.Sprintf("%08x-0000-4000-8000-%012x", c.n, c.n)
+}
+
+var storyScope = Scope{Account: "000000000000", Region: "us-east-1"}
+
+func newStory() *story {
+	s := &story{state: NewState(), jobs: map[string]JobID{}, names: map[JobID]string{}}
+	s.play("host ready")
+	return s
+}
+
+// tell plays a file and answers it with what happened.
+func (s *story) tell(file string) string {
+	var chapters []string
+	for chapter := range strings.SplitSeq(strings.TrimSpace(file), "\n\n") {
+		commands, _, _ := strings.Cut(chapter, "\n----")
+		var happened []string
+		for line := range strings.Lines(commands) {
+			if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+				happened = append(happened, s.play(line)...)
+			}
+		}
+		chapters = append(chapters, strings.Join(append([]string{commands, "----"}, happened...), "\n"))
+	}
+	return strings.Join(chapters, "\n\n") + "\n"
+}
+
+// A command is a verb, a name and arguments.
+type command struct {
+	verb, name string
+	rest       []string
+	args       map[string]string
+}
+
+func parse(line string) command {
+	c := command{args: map[string]string{}}
+	for i, word := range words(line) {
+		key, value, pair := strings.Cut(word, "=")
+		switch {
+		case i == 0:
+			c.verb = word
+		case i == 1:
+			c.name = word
+		case pair:
+			c.args[key] = value
+		default:
+			c.rest = append(c.rest, word)
+		}
+	}
+	return c
+}
+
+// words splits at spaces outside of quotes, and drops the quotes.
+func words(line string) []string {
+	quoted := false
+	fields := strings.FieldsFunc(line, func(r rune) bool {
+		if r == '"' {
+			quoted = !quoted
+		}
+		return r == ' ' && !quoted
+	})
+	for i := range fields {
+		fields[i] = strings.ReplaceAll(fields[i], `"`, "")
+	}
+	return fields
+}
+
+// play runs one command and tells what followed.
+func (s *story) play(line string) []string {
+	c := parse(line)
+	if c.verb == "show" {
+		return s.show(s.state.jobs[s.jobs[c.name]])
+	}
+	if c.verb == "tick" {
+		d, err := time.ParseDuration(c.name)
+		if err != nil {
+			panic(err)
+		}
+		s.now += d
+	}
+	tx := s.state.Begin(s.now.Milliseconds(), &s.ids)
+	if err := s.do(tx, c); err != nil {
+		tx.Rollback()
+		var refusal *Error
+		if !errors.As(err, &refusal) {
+			panic(err)
+		}
+		return []string{"refused: " + refusal.Message}
+	}
+	return s.followed(tx.Commit())
+}
+
+func (s *story) do(tx *Tx, c command) error {
+	switch c.verb {
+	case "environment":
+		return tx.CreateEnvironment(s.environment(tx, c))
+	case "queue":
+		q := Queue{ARN: storyScope.ARN("job-queue", c.name), Scope: storyScope, Name: c.name, Priority: int32(atoi(c.args["priority"], 1)),
+			Detail: &api.JobQueueDetail{State: api.JQStateEnabled}}
+		for name := range strings.SplitSeq(c.args["environments"], ",") {
+			q.Environments = append(q.Environments, storyScope.ARN("compute-environment", name))
+		}
+		return tx.CreateQueue(q)
+	case "definition":
+		tx.RegisterDefinition(storyScope, c.name, platform(c), s.definition(c))
+	case "submit":
+		j, err := tx.Submit(Submission{Scope: storyScope, Name: c.name, Queue: c.args["queue"], Definition: c.args["definition"], Request: request(c)})
+		if err != nil {
+			return err
+		}
+		s.jobs[c.name], s.names[j.ID] = j.ID, c.name
+	case "report":
+		s.report(tx, c)
+	case "cancel":
+		tx.Cancel(storyScope, s.jobs[c.name], c.args["reason"])
+	case "terminate":
+		tx.Terminate(storyScope, s.jobs[c.name], c.args["reason"])
+	case "host":
+		tx.SetHost(Host{Ready: c.name == "ready", Reason: c.args["reason"]})
+	case "tick":
+		tx.Tick()
+	case "enable", "disable", "delete":
+		return s.switchState(tx, c)
+	default:
+		panic("unknown command " + c.verb)
+	}
+	return nil
+}
+
+func (s *story) environment(tx *Tx, c command) Environment {
+	e := Environment{ARN: storyScope.ARN("compute-environment", c.name), Scope: storyScope, Name: c.name, Platform: platform(c),
+		MaxMilliVCPU: int64(atoi(c.args["max"], 4)) * 1000,
+		Detail: &api.ComputeEnvironmentDetail{State: api.CEStateEnabled, Status: api.CEStatusValid,
+			EcsClusterArn: new("arn:aws:ecs:us-east-1:000000000000:cluster/AWSBatch-" + c.name)}}
+	if e.Platform == EC2 {
+		e.Host = tx.NewHost()
+	}
+	return e
+}
+
+func platform(c command) Platform {
+	if p := c.args["platform"]; p != "" {
+		return Platform(p)
+	}
+	return EC2
+}
+
+func (s *story) definition(c command) api.JobDefinition {
+	r := request(c)
+	return api.JobDefinition{RetryStrategy: r.Retry, Timeout: r.Timeout, ContainerProperties: &api.ContainerProperties{
+		Image: new("image"),
+		ResourceRequirements: []api.ResourceRequirement{
+			{Type: api.ResourceTypeVcpu, Value: new(textOr(c.args["vcpus"], "1"))},
+			{Type: api.ResourceTypeMemory, Value: new(textOr(c.args["memory"], "64"))},
+		}}}
+}
+
+func textOr(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}
+
+func request(c command) Request {
+	var r Request
+	if v := c.args["vcpus"]; v != "" && c.verb == "submit" {
+		r.Overrides = &api.ContainerOverrides{ResourceRequirements: []api.ResourceRequirement{{Type: api.ResourceTypeVcpu, Value: &v}}}
+	}
+	if t := c.args["timeout"]; t != "" {
+		r.Timeout = &api.JobTimeout{AttemptDurationSeconds: new(int32(atoi(t, 0)))}
+	}
+	if n := c.args["attempts"]; n != "" {
+		r.Retry = &api.RetryStrategy{Attempts: new(int32(atoi(n, 1)))}
+		for _, on := range []string{"onExitCode", "onReason", "onStatusReason"} {
+			pattern, action, ok := strings.Cut(c.args[on], ":RETRY")
+			e := api.EvaluateOnExit{Action: "retry"}
+			if !ok {
+				pattern, action, ok = strings.Cut(c.args[on], ":EXIT")
+				e.Action = "exit"
+			}
+			if !ok || action != "" {
+				continue
+			}
+			switch on {
+			case "onExitCode":
+				e.OnExitCode = &pattern
+			case "onReason":
+				e.OnReason = &pattern
+			case "onStatusReason":
+				e.OnStatusReason = &pattern
+			}
+			r.Retry.EvaluateOnExit = append(r.Retry.EvaluateOnExit, e)
+		}
+	}
+	return r
+}
+
+func (s *story) report(tx *Tx, c command) {
+	name, number, _ := strings.Cut(c.name, "/")
+	r := Report{Attempt: AttemptID{s.jobs[name], atoi(number, 0)}, State: Running, Reason: c.args["reason"], StatusReason: c.args["statusReason"]}
+	if c.rest[0] == "exited" {
+		r.State = Exited
+	}
+	if code := c.args["code"]; code != "" {
+		r.ExitCode = new(int32(atoi(code, 0)))
+	}
+	if at := c.args["at"]; at != "" {
+		d, err := time.ParseDuration(at)
+		if err != nil {
+			panic(err)
+		}
+		r.At = d.Milliseconds()
+	}
+	tx.Report(r)
+}
+
+func (s *story) switchState(tx *Tx, c command) error {
+	environment, queue := storyScope.ARN("compute-environment", c.name), storyScope.ARN("job-queue", c.name)
+	isQueue := tx.queues[queue] != nil
+	switch {
+	case c.verb == "delete" && isQueue:
+		return tx.DeleteQueue(queue)
+	case c.verb == "delete":
+		return tx.DeleteEnvironment(environment)
+	case isQueue:
+		return tx.UpdateQueue(queue, func(q *Queue) error {
+			q.Detail.State = map[string]api.JQState{"enable": api.JQStateEnabled, "disable": api.JQStateDisabled}[c.verb]
+			return nil
+		})
+	}
+	return tx.UpdateEnvironment(environment, func(e *Environment) error {
+		e.Detail.State = map[string]api.CEState{"enable": api.CEStateEnabled, "disable": api.CEStateDisabled}[c.verb]
+		return nil
+	})
+}
+
+// followed tells a commit: the states that each job went through, then what is wanted of attempts.
+func (s *story) followed(c Commit) []string {
+	var told []string
+	last := map[JobID]int{}
+	for _, e := range c.Events {
+		line, more := last[e.Job]
+		if !more {
+			from := string(e.From)
+			if from == "" {
+				from, e.To, e = string(e.To), "", Event{Job: e.Job, Reason: e.Reason}
+			}
+			last[e.Job] = len(told)
+			line = len(told)
+			told = append(told, fmt.Sprintf("%-6s %s", s.names[e.Job], from))
+		}
+		if e.To != "" {
+			told[line] += " -> " + string(e.To)
+		}
+		if e.Reason != "" {
+			told[line] += " (" + e.Reason + ")"
+		}
+	}
+	for _, id := range c.Attempts {
+		j := s.state.jobs[id.Job]
+		a := j.Attempts[id.Number-1]
+		wish := a.Desired.String()
+		if a.State == Exited {
+			wish = "over"
+		}
+		told = append(told, fmt.Sprintf("%-6s attempt %d %s", s.names[id.Job], id.Number, wish))
+	}
+	for _, change := range c.Changes {
+		if j, ok := change.Record.(*Job); ok && j.Waits != nil {
+			told = append(told, fmt.Sprintf("%-6s waits: %s needs %d has %d %s", s.names[j.ID], j.Waits.Kind, j.Waits.Needs, j.Waits.Has, j.Waits.Text))
+		}
+	}
+	for i := range told {
+		told[i] = strings.TrimSpace(told[i])
+	}
+	return told
+}
+
+func (s *story) show(j *Job) []string {
+	told := []string{fmt.Sprintf("%s %s reason=%q created=%d started=%d stopped=%d cancelled=%t terminated=%t", j.Name, j.Status, j.StatusReason, j.CreatedAt, j.StartedAt, j.StoppedAt, j.Cancelled, j.Terminated)}
+	for _, a := range j.Attempts {
+		code := "none"
+		if a.ExitCode != nil {
+			code = strconv.Itoa(int(*a.ExitCode))
+		}
+		told = append(told, fmt.Sprintf("  attempt %d %s code=%s reason=%q statusReason=%q placed=%d started=%d stopped=%d", a.Number, a.State, code, a.Reason, a.StatusReason, a.PlacedAt, a.StartedAt, a.StoppedAt))
+	}
+	return told
+}
+
+func atoi(text string, otherwise int) int {
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		panic(err)
+	}
+	return n
+}

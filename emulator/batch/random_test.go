@@ -1,0 +1,341 @@
+package batch
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/batch-local/batch-local/emulator/api"
+)
+
+// TestRandomHistories plays random histories and checks after each step what must hold of every state, by name. At the end
+// everything is stopped, and what must be true of a state at rest is checked.
+func TestRandomHistories(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld(t)
+		t.Repeat(map[string]func(*rapid.T){
+			"submit":    w.submit,
+			"running":   func(t *rapid.T) { w.report(t, Running) },
+			"exited":    func(t *rapid.T) { w.report(t, Exited) },
+			"cancel":    w.cancel,
+			"terminate": w.terminate,
+			"tick":      w.tick,
+			"switch":    w.switchEnvironment,
+			"host":      w.switchHost,
+			"fail":      w.fail,
+			"":          w.check,
+		})
+		w.rest(t)
+	})
+}
+
+// A world is a state with everything that was ever committed in it.
+type world struct {
+	state *State
+	now   int64
+	ids   counter
+	jobs  []JobID
+	kept  map[Record]string // each committed record, and what it looked like then
+}
+
+func newWorld(t *rapid.T) *world {
+	w := &world{state: NewState(), now: 1000, kept: map[Record]string{}}
+	w.must(t, func(tx *Tx) error {
+		tx.SetHost(Host{Ready: true})
+		for i, name := range []string{"one", "two", "three"} {
+			err := tx.CreateEnvironment(Environment{ARN: storyScope.ARN("compute-environment", name), Scope: storyScope, Name: name, Platform: EC2, MaxMilliVCPU: int64(i+1) * 2000, Host: tx.NewHost(),
+				Detail: &api.ComputeEnvironmentDetail{State: api.CEStateEnabled, Status: api.CEStatusValid, EcsClusterArn: new("arn:aws:ecs:us-east-1:000000000000:cluster/" + name)}})
+			if err != nil {
+				return err
+			}
+		}
+		for i, names := range [][]string{{"one"}, {"one", "two"}, {"three", "one"}} {
+			q := Queue{ARN: storyScope.ARN("job-queue", fmt.Sprint("q", i)), Scope: storyScope, Name: fmt.Sprint("q", i), Priority: int32(i), Detail: &api.JobQueueDetail{State: api.JQStateEnabled}}
+			for _, name := range names {
+				q.Environments = append(q.Environments, storyScope.ARN("compute-environment", name))
+			}
+			if err := tx.CreateQueue(q); err != nil {
+				return err
+			}
+		}
+		s := story{}
+		tx.RegisterDefinition(storyScope, "d", EC2, s.definition(command{args: map[string]string{}}))
+		return nil
+	})
+	return w
+}
+
+// must runs a transition that nothing may refuse.
+func (w *world) must(t *rapid.T, f func(*Tx) error) {
+	tx := w.state.Begin(w.now, &w.ids)
+	if err := f(tx); err != nil {
+		t.Fatalf("refused: %v", err)
+	}
+	for _, change := range tx.Commit().Changes {
+		if change.Record != nil {
+			w.kept[change.Record] = text(change.Record)
+		}
+	}
+}
+
+func (w *world) submit(t *rapid.T) {
+	s := Submission{Scope: storyScope, Name: "j", Queue: fmt.Sprint("q", rapid.IntRange(0, 2).Draw(t, "queue")), Definition: "d"}
+	s.Request.Retry = &api.RetryStrategy{Attempts: new(int32(rapid.IntRange(1, 3).Draw(t, "attempts")))}
+	vcpus := fmt.Sprint(rapid.IntRange(1, 7).Draw(t, "vcpus")) // 7 fits nowhere
+	s.Request.Overrides = &api.ContainerOverrides{ResourceRequirements: []api.ResourceRequirement{{Type: api.ResourceTypeVcpu, Value: &vcpus}}}
+	if rapid.Bool().Draw(t, "timeout") {
+		s.Request.Timeout = &api.JobTimeout{AttemptDurationSeconds: new(int32(60))}
+	}
+	w.must(t, func(tx *Tx) error {
+		j, err := tx.Submit(s)
+		if err == nil {
+			w.jobs = append(w.jobs, j.ID)
+		}
+		return err
+	})
+}
+
+func (w *world) any(t *rapid.T) JobID {
+	if len(w.jobs) == 0 {
+		return "nobody"
+	}
+	return rapid.SampledFrom(w.jobs).Draw(t, "job")
+}
+
+func (w *world) report(t *rapid.T, state AttemptState) {
+	id := w.any(t)
+	r := Report{Attempt: AttemptID{id, rapid.IntRange(1, 3).Draw(t, "attempt")}, State: state}
+	if j := w.state.jobs[id]; j != nil && j.Live() != nil && rapid.Bool().Draw(t, "live") {
+		r.Attempt.Number = j.Live().Number
+	}
+	if state == Exited && rapid.Bool().Draw(t, "ran") {
+		r.ExitCode = new(rapid.Int32Range(0, 2).Draw(t, "code"))
+	}
+	w.must(t, func(tx *Tx) error { tx.Report(r); return nil })
+}
+
+func (w *world) cancel(t *rapid.T) {
+	id := w.any(t)
+	w.must(t, func(tx *Tx) error { tx.Cancel(storyScope, id, "cancelled"); return nil })
+}
+
+func (w *world) terminate(t *rapid.T) {
+	id := w.any(t)
+	w.must(t, func(tx *Tx) error { tx.Terminate(storyScope, id, "terminated"); return nil })
+}
+
+func (w *world) tick(t *rapid.T) {
+	w.now += int64(rapid.IntRange(1, 50).Draw(t, "seconds")) * 1000
+	w.must(t, func(tx *Tx) error { tx.Tick(); return nil })
+}
+
+func (w *world) switchEnvironment(t *rapid.T) {
+	arn := storyScope.ARN("compute-environment", rapid.SampledFrom([]string{"one", "two", "three"}).Draw(t, "environment"))
+	state := rapid.SampledFrom([]api.CEState{api.CEStateEnabled, api.CEStateDisabled}).Draw(t, "state")
+	w.must(t, func(tx *Tx) error {
+		return tx.UpdateEnvironment(arn, func(e *Environment) error { e.Detail.State = state; return nil })
+	})
+}
+
+func (w *world) switchHost(t *rapid.T) {
+	h := Host{Ready: rapid.Bool().Draw(t, "ready"), Reason: "gone"}
+	w.must(t, func(tx *Tx) error { tx.SetHost(h); return nil })
+}
+
+// fail does much and takes it back: a refused transition leaves no trace.
+func (w *world) fail(t *rapid.T) {
+	before := fingerprint(w.state)
+	tx := w.state.Begin(w.now, &w.ids)
+	for _, id := range w.jobs {
+		tx.Terminate(storyScope, id, "never happened")
+		tx.Report(Report{Attempt: AttemptID{id, 1}, State: Exited})
+	}
+	tx.SetHost(Host{Reason: "never happened"})
+	_, err := tx.Submit(Submission{Scope: storyScope, Name: "j", Queue: "q0", Definition: "d"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tx.Rollback()
+	if after := fingerprint(w.state); after != before {
+		t.Fatalf("a transaction that was rolled back left a trace:\n%s\n%s", before, after)
+	}
+}
+
+func (w *world) check(t *rapid.T) {
+	for _, err := range []error{
+		w.recordsNeverChange(), w.indexesFollowFromRecords(), w.statusFitsAttempts(), w.environmentsAreNotOverfull(), w.nothingWaitsInVain(), w.onlyHeadsSayWhyTheyWait(),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func (w *world) recordsNeverChange() error {
+	for r, was := range w.kept {
+		if is := text(r); is != was {
+			return fmt.Errorf("a committed record changed:\n%s\n%s", was, is)
+		}
+	}
+	return nil
+}
+
+// indexesFollowFromRecords also says that replay equals state: loading the records is what a restart does.
+func (w *world) indexesFollowFromRecords() error {
+	again := NewState()
+	again.host = w.state.host
+	for r := range w.state.Records() {
+		data, err := Encode(r)
+		if err != nil {
+			return err
+		}
+		r, err = Decode(r.Key().Kind, data)
+		if err != nil {
+			return err
+		}
+		again.Load(r)
+	}
+	if is, want := fingerprint(w.state), fingerprint(again); is != want {
+		return fmt.Errorf("the state is not what its records say:\n%s\n%s", is, want)
+	}
+	return nil
+}
+
+func (w *world) statusFitsAttempts() error {
+	for _, id := range w.jobs {
+		j := w.state.jobs[id]
+		live := j.Live()
+		ok := map[Status]bool{
+			Runnable:  live == nil,
+			Starting:  live != nil && live.State == Placed,
+			RunningOn: live != nil && live.State == Running && j.StartedAt == live.StartedAt,
+			Succeeded: live == nil && j.StoppedAt > 0,
+			Failed:    live == nil && j.StoppedAt > 0 && j.StatusReason != "",
+		}[j.Status]
+		if !ok {
+			return fmt.Errorf("status %s does not fit %s", j.Status, text(j))
+		}
+		for i, a := range j.Attempts {
+			if a.Number != i+1 || i+1 < len(j.Attempts) && a.State != Exited {
+				return fmt.Errorf("attempts out of order: %s", text(j))
+			}
+		}
+		if len(j.Attempts) > w.state.attemptsOf(j) {
+			return fmt.Errorf("more attempts than allowed: %s", text(j))
+		}
+	}
+	return nil
+}
+
+func (w *world) environmentsAreNotOverfull() error {
+	used := map[ARN]int64{}
+	for _, id := range w.jobs {
+		if j := w.state.jobs[id]; j.Live() != nil {
+			used[j.Live().Environment] += j.MilliVCPU
+		}
+	}
+	if !maps.Equal(used, w.state.used) {
+		return fmt.Errorf("used is %v, counted %v", w.state.used, used)
+	}
+	for arn, n := range used {
+		if most := w.state.environments[arn].MaxMilliVCPU; n > most {
+			return fmt.Errorf("%s holds %d of %d", arn, n, most)
+		}
+	}
+	return nil
+}
+
+// nothingWaitsInVain: a job at the head of its queue that would find a place was placed.
+func (w *world) nothingWaitsInVain() error {
+	for _, q := range w.state.queues {
+		if head := w.state.head(q.ARN); head != nil {
+			if e, _ := w.state.choose(q, head); e != nil {
+				return fmt.Errorf("%s could be in %s and waits", head.ID, e.Name)
+			}
+			if head.Waits == nil {
+				return fmt.Errorf("%s waits and does not know why", head.ID)
+			}
+		}
+	}
+	return nil
+}
+
+func (w *world) onlyHeadsSayWhyTheyWait() error {
+	for _, id := range w.jobs {
+		j := w.state.jobs[id]
+		if j.Waits != nil && (j.Status != Runnable || w.state.head(j.Queue) != j) {
+			return fmt.Errorf("not at the head, but it says why it waits: %s", text(j))
+		}
+	}
+	return nil
+}
+
+// rest ends everything: every job can be brought to its end, and nothing is left of it in any index.
+func (w *world) rest(t *rapid.T) {
+	w.must(t, func(tx *Tx) error {
+		for _, id := range w.jobs {
+			tx.Terminate(storyScope, id, "the end")
+		}
+		return nil
+	})
+	for _, id := range w.jobs {
+		if a := w.state.jobs[id].Live(); a != nil {
+			w.must(t, func(tx *Tx) error {
+				tx.Report(Report{Attempt: AttemptID{id, a.Number}, State: Exited, ExitCode: new(int32(143))})
+				return nil
+			})
+		}
+	}
+	w.check(t)
+	s := w.state
+	if len(s.live) != 0 || len(s.used) != 0 || s.NextDeadline() != 0 || len(s.blocked) != 0 {
+		t.Fatalf("at rest, but live=%v used=%v next=%d blocked=%v", s.live, s.used, s.NextDeadline(), s.blocked)
+	}
+	for _, id := range w.jobs {
+		if !Ended(s.jobs[id].Status) {
+			t.Fatalf("did not end: %s", text(s.jobs[id]))
+		}
+	}
+}
+
+func text(r Record) string {
+	data, err := json.Marshal(r)
+	if err != nil {
+		panic(errors.Join(errors.New("a record cannot be written"), err))
+	}
+	return string(data)
+}
+
+// fingerprint is all of a state, indexes included, but for the last number given.
+func fingerprint(s *State) string {
+	var lines []string
+	for r := range s.Records() {
+		lines = append(lines, text(r))
+	}
+	for at, order := range s.jobOrder {
+		order.Scan(func(e entry) bool {
+			lines = append(lines, fmt.Sprint("order ", at, e))
+			return true
+		})
+	}
+	s.deadlines.Scan(func(d deadline) bool {
+		lines = append(lines, fmt.Sprint("deadline ", d))
+		return true
+	})
+	for arn, n := range s.used {
+		lines = append(lines, fmt.Sprint("used ", arn, n))
+	}
+	for arn, id := range s.blocked {
+		lines = append(lines, fmt.Sprint("blocked ", arn, id))
+	}
+	for arn, queues := range s.queuesOf {
+		lines = append(lines, fmt.Sprint("queues of ", arn, slices.Sorted(maps.Keys(queues))))
+	}
+	slices.Sort(lines)
+	return fmt.Sprintln(lines, s.live, s.host)
+}

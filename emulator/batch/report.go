@@ -1,0 +1,47 @@
+package batch
+
+// AttemptState is how far an attempt has come. It only moves forward.
+type AttemptState int
+
+const (
+	Placed  AttemptState = iota // the job is STARTING
+	Running                     // its container runs
+	Exited                      // it has ended, started or not
+)
+
+func (s AttemptState) String() string {
+	return [...]string{"placed", "running", "exited"}[s]
+}
+
+// A Report is what a driver saw of an attempt. Late, repeated and foreign reports change nothing.
+type Report struct {
+	Attempt AttemptID
+	State   AttemptState // Running or Exited
+	// At is when it happened, in Unix milliseconds; 0 means now.
+	At int64
+	// PrivateIPv4 is the task's own address where it has one (Fargate, nodes).
+	PrivateIPv4 string
+
+	// Of Exited only.
+
+	// ExitCode is nil if the container never ran or its end was not seen (jobs.md 2.5).
+	ExitCode *int32
+	// Reason is the container's reason, at most 255 characters; empty on a plain exit (jobs.md 2.4).
+	Reason string
+	// StatusReason is set where it is neither "Essential container in task exited" nor "Task failed to start" (jobs.md 2.3).
+	StatusReason string
+}
+
+// Texts that AWS gives as statusReason and container.reason (jobs.md 2.3, 2.4).
+const (
+	ReasonExited      = "Essential container in task exited"
+	ReasonNotStarted  = "Task failed to start"
+	ReasonTimeout     = "Job attempt duration exceeded timeout"
+	ReasonOutOfMemory = "OutOfMemoryError: Container killed due to memory usage"
+	ReasonQueueGone   = "JobQueue deleted"
+)
+
+// ReasonHostLost is the statusReason of an attempt whose instance went away.
+func ReasonHostLost(host HostID) string {
+	return "Host EC2 (instance " + string(host) + ") terminated."
+}

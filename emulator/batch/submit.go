@@ -1,0 +1,127 @@
+package batch
+
+import (
+	"regexp"
+	"strings"
+)
+
+// A Submission is a SubmitJob whose shape is right. Queue and Definition are as the caller gave them.
+type Submission struct {
+	Scope      Scope
+	Name       string
+	Queue      string
+	Definition string
+	Request    Request
+	Tags       map[string]string
+}
+
+// Submit adds a job and moves it on as far as it gets: to RUNNABLE, and if there is room to STARTING.
+// Checks are in the order of jobs.md 11: queue, definition, platform, parameters, resources.
+func (tx *Tx) Submit(s Submission) (*Job, error) {
+	q := tx.Queue(s.Scope, s.Queue)
+	switch {
+	case q == nil:
+		return nil, refused("JobQueue %s not found.", s.Queue)
+	case !q.Enabled():
+		// Guess: AWS refuses, its text was not seen (jobs.md 18).
+		return nil, refused("Job queue %s is DISABLED", s.Queue)
+	}
+	d, err := tx.ResolveDefinition(s.Scope, s.Definition)
+	if err != nil {
+		return nil, err
+	}
+	if p := tx.platformOf(q); p != "" && p != d.Platform {
+		return nil, refused("Job Queue is attached to Compute Environment that can not run Jobs with capability %s.", d.Platform)
+	}
+	j := &Job{
+		ID:         JobID(tx.chance.UUID()),
+		Scope:      q.Scope,
+		Name:       s.Name,
+		Queue:      q.ARN,
+		Definition: d.ARN,
+		Tags:       s.Tags,
+		Status:     Submitted,
+		CreatedAt:  tx.now,
+	}
+	if !s.Request.empty() {
+		j.Request = &s.Request
+	}
+	c, err := effective(d, j.Request)
+	if err != nil {
+		return nil, err
+	}
+	if j.MilliVCPU, j.MemoryMiB, err = needs(d.Platform, c); err != nil {
+		return nil, err
+	}
+	j.Number = tx.nextNumber()
+	tx.put(nil, j)
+	tx.events = append(tx.events, Event{Job: j.ID, To: Submitted, At: tx.now})
+	return tx.setStatus(j, Runnable, "", nil), nil
+}
+
+func (r *Request) empty() bool {
+	return len(r.Parameters) == 0 && r.Overrides == nil && r.Retry == nil && r.Timeout == nil && r.PropagateTags == nil
+}
+
+// platformOf is what a queue's environments run; empty if it has none.
+func (s *State) platformOf(q *Queue) Platform {
+	for _, arn := range q.Environments {
+		if e := s.environments[arn]; e != nil {
+			return e.Platform
+		}
+	}
+	return ""
+}
+
+// namePattern is AWS's own, as its messages print it.
+const namePattern = "[a-zA-Z_0-9-]{1,128}"
+
+var legalName = regexp.MustCompile("^" + namePattern + "$")
+
+// LegalName says whether text can be the name of a resource.
+func LegalName(text string) bool { return legalName.MatchString(text) }
+
+// UnsupportedName is how Batch refuses a text that cannot be a name, in lookups (jobs.md 10.3, 12).
+func UnsupportedName(text string) error {
+	return refused("Provided name %s is not supported pattern%s", text, namePattern)
+}
+
+// ResolveDefinition finds the revision that a name, name:revision or ARN stands for; it must be ACTIVE (jobs.md 10.3).
+func (s *State) ResolveDefinition(scope Scope, text string) (*Definition, error) {
+	rest := text
+	if strings.HasPrefix(text, "arn:") {
+		at, kind, name, ok := ARN(text).Parts()
+		switch {
+		case !ok || kind != "job-definition":
+			return nil, UnsupportedName(text)
+		case at != scope:
+			return nil, refused("JobDefinition %s not found.", text)
+		}
+		rest = name
+	}
+	name, revision, exact := revisionOf(rest)
+	if !exact && !LegalName(rest) || exact && !LegalName(name) {
+		return nil, UnsupportedName(text)
+	}
+	for d := range s.DefinitionsFrom(scope, name, revision) {
+		if d.Name != name || exact && d.Revision != revision {
+			break
+		}
+		if d.Active() {
+			return d, nil
+		}
+	}
+	if rest != text {
+		return nil, refused("JobDefinition %s not found.", text)
+	}
+	return nil, refused("JobDefinition name %s does not exist or is not in ACTIVE status", text)
+}
+
+// NewestActive is the newest ACTIVE revision of a name; nil if there is none.
+func (s *State) NewestActive(scope Scope, name string) *Definition {
+	d, err := s.ResolveDefinition(scope, name)
+	if err != nil {
+		return nil
+	}
+	return d
+}

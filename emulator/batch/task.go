@@ -1,0 +1,57 @@
+package batch
+
+import "github.com/batch-local/batch-local/emulator/api"
+
+// A Task is everything a driver needs to run one attempt, resolved: overrides merged, references substituted,
+// variables of the system added. It holds no reference to a record.
+type Task struct {
+	Attempt  AttemptID
+	Scope    Scope
+	JobName  string
+	Queue    ARN
+	Platform Platform
+
+	// Ran says that the attempt was reported as running: it must be there, and is never started again.
+	Ran bool
+
+	// ID is the ECS task id, 32 hex digits; it is part of the log stream's name.
+	ID string
+	// Host is the simulated EC2 instance ("i-..."). Tasks of one host share a network. Empty on Fargate: a network of its own.
+	Host HostID
+	// HostName is what the containers see as their host's name.
+	HostName string
+
+	Family   string // name of the job definition
+	Revision int
+	Cluster  string
+
+	Containers []Container
+}
+
+// A Container is one container of a task.
+type Container struct {
+	Name    string // "default" for containerProperties (jobs.md 2.7)
+	Image   string
+	Command []string // empty: the image's own
+	// Environment in order of precedence, low to high: a later entry of the same name wins.
+	Environment []api.KeyValuePair
+	MilliVCPU   int64
+	MemoryMiB   int64
+	LogGroup    string
+	LogStream   string
+	// StopSeconds is the time between SIGTERM and SIGKILL.
+	StopSeconds int
+	// Properties is the definition's own block, for whatever else it says. Read only.
+	Properties *api.ContainerProperties
+}
+
+// A HostID is the id of a simulated EC2 instance.
+type HostID string
+
+// Platform is where a job runs: platformCapabilities of its definition.
+type Platform string
+
+const (
+	EC2     Platform = "EC2"
+	Fargate Platform = "FARGATE"
+)
