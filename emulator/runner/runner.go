@@ -1,0 +1,328 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/batch-local/batch-local/emulator/batch"
+	"github.com/batch-local/batch-local/emulator/engine"
+)
+
+// Options of New.
+type Options struct {
+	// OpenLog opens the log of a container.
+	OpenLog func(t batch.Task, c batch.Container) (Log, error)
+	// Log takes what goes wrong; nil discards it.
+	Log *slog.Logger
+}
+
+// A Runner makes attempts true: it looks at each attempt that the engine names, reads what is wanted of it now, and has
+// the driver bring it there. One goroutine for each live attempt.
+type Runner struct {
+	engine  *engine.Engine
+	driver  Driver
+	options Options
+
+	mu      sync.Mutex
+	running map[batch.AttemptID]*drive
+	closed  bool
+	tasks   sync.WaitGroup
+	// abandon is closed when no more is to be tried.
+	abandon chan struct{}
+}
+
+// A drive is the goroutine of one attempt.
+type drive struct {
+	cancel context.CancelCauseFunc
+	done   chan struct{}
+	// removing says that its containers are being taken away under it.
+	removing bool
+}
+
+// New makes a runner; Run starts it.
+func New(e *engine.Engine, d Driver, o Options) *Runner {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Runner{engine: e, driver: d, options: o, running: map[batch.AttemptID]*drive{}, abandon: make(chan struct{})}
+}
+
+// Run works until ctx is done. Attempts that run then go on until Shutdown.
+func (r *Runner) Run(ctx context.Context) {
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	watching.Go(func() { r.watch(ctx) })
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.engine.Wake():
+			for _, id := range r.engine.Attempts() {
+				r.look(id)
+			}
+		}
+	}
+}
+
+// watch tells the core whether attempts can be started, and sweeps when that becomes so.
+func (r *Runner) watch(ctx context.Context) {
+	r.driver.Watch(ctx, func(a Availability) {
+		if a.Ready {
+			r.sweep(ctx)
+		}
+		err := r.engine.Update(ctx, func(tx *batch.Tx) error {
+			tx.SetHost(batch.Host{Ready: a.Ready, Reason: a.Reason})
+			return nil
+		})
+		if err != nil && ctx.Err() == nil {
+			r.options.Log.Error("what runs jobs has changed and could not be noted", "error", err)
+		}
+	})
+}
+
+// sweep removes what an earlier process left of attempts that are no longer wanted.
+func (r *Runner) sweep(ctx context.Context) {
+	there, err := r.driver.List(ctx)
+	if err != nil {
+		r.options.Log.Warn("left-over containers could not be listed", "error", err)
+		return
+	}
+	for _, id := range there {
+		r.look(id)
+	}
+}
+
+// wanted is what is to become of an attempt now.
+type wanted int
+
+const (
+	gone wanted = iota // no such job: it was cleared away, nobody waits for its end
+	over               // it has ended
+	run
+	stop
+)
+
+func (r *Runner) wanted(id batch.AttemptID) (wanted, batch.Task, bool) {
+	var (
+		w      = gone
+		task   batch.Task
+		failed bool
+	)
+	// Reading cannot fail for want of durability: the engine names an attempt only when what it says of it is durable.
+	_ = r.engine.View(context.Background(), func(s *batch.State) {
+		j := s.AnyJob(id.Job)
+		if j == nil {
+			return
+		}
+		w = over
+		if id.Number <= len(j.Attempts) {
+			a := j.Attempts[id.Number-1]
+			failed = a.State == batch.Exited && (a.ExitCode == nil || *a.ExitCode != 0)
+		}
+		a := j.Live()
+		if a == nil || a.Number != id.Number {
+			return
+		}
+		t, ok := s.TaskOf(j)
+		if !ok {
+			return
+		}
+		w, task = run, t
+		if a.Desired == batch.Stop {
+			w = stop
+		}
+	})
+	return w, task, failed
+}
+
+// look brings what is done for an attempt in line with what is wanted of it.
+func (r *Runner) look(id batch.AttemptID) {
+	w, task, failed := r.wanted(id)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	d := r.running[id]
+	switch {
+	case r.closed:
+	case w == over && d != nil: // it is on its way out
+	case w == gone && d != nil:
+		d.cancel(ErrDetach)
+		if !d.removing { // a drive that was told to stop before does not hear of the detaching; without its containers it ends
+			d.removing = true
+			r.tasks.Go(func() { r.remove(context.Background(), id, true) })
+		}
+	case w == gone || w == over:
+		r.start(id, func(ctx context.Context) { r.remove(ctx, id, failed) })
+	case d == nil:
+		d = r.start(id, func(ctx context.Context) { r.drive(ctx, task) })
+		fallthrough
+	default:
+		if w == stop {
+			d.cancel(ErrStop)
+		}
+	}
+}
+
+// start runs f as the attempt's goroutine. The lock is held.
+func (r *Runner) start(id batch.AttemptID, f func(context.Context)) *drive {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	d := &drive{cancel: cancel, done: make(chan struct{})}
+	r.running[id] = d
+	r.tasks.Go(func() {
+		defer cancel(nil)
+		f(ctx)
+		r.mu.Lock()
+		delete(r.running, id)
+		r.mu.Unlock()
+		close(d.done)
+	})
+	return d
+}
+
+// Time between tries after an error of the driver.
+const (
+	firstPause = 100 * time.Millisecond
+	lastPause  = 5 * time.Second
+)
+
+// drive runs an attempt to its end, again and again if the driver does not know how it stands.
+func (r *Runner) drive(ctx context.Context, task batch.Task) {
+	attempt := Attempt{Task: task, OpenLog: func(c batch.Container) (Log, error) { return r.options.OpenLog(task, c) }}
+	ended, failed := false, false
+	report := func(p batch.Report) {
+		p.Attempt = task.Attempt
+		if p.State == batch.Exited {
+			ended, failed = true, p.ExitCode == nil || *p.ExitCode != 0
+		}
+		err := r.engine.Update(context.WithoutCancel(ctx), func(tx *batch.Tx) error {
+			tx.Report(p)
+			return nil
+		})
+		if err != nil && !errors.Is(err, engine.ErrClosed) {
+			r.options.Log.Error("what a job did could not be noted", "attempt", task.Attempt, "state", p.State, "error", err)
+			ended = false // its container is all that is left to tell it
+		}
+	}
+	pause := firstPause
+	for {
+		err := r.run(ctx, attempt, report)
+		if ended || errors.Is(context.Cause(ctx), ErrDetach) {
+			break
+		}
+		if err == nil {
+			err = errors.New("the driver gave up without a report")
+		}
+		r.options.Log.Warn("an attempt's state is unknown; trying again", "attempt", task.Attempt, "error", err, "pause", pause)
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-detached(ctx):
+			timer.Stop()
+		case <-r.abandon:
+			timer.Stop()
+			return
+		}
+		pause = min(2*pause, lastPause)
+	}
+	if !ended {
+		if w, _, _ := r.wanted(task.Attempt); w != gone {
+			return // left for the next process
+		}
+		failed = true
+	}
+	r.remove(context.WithoutCancel(ctx), task.Attempt, failed)
+}
+
+// run is the driver's Run; a panic there costs this attempt one more try, not the process.
+func (r *Runner) run(ctx context.Context, a Attempt, report func(batch.Report)) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the driver panicked: %v", p)
+		}
+	}()
+	return r.driver.Run(ctx, a, report)
+}
+
+// detached is closed when ctx is done for another cause than a stop: a stop must not cut a pause short, or an engine that
+// is away would be asked without end.
+func detached(ctx context.Context) <-chan struct{} {
+	if errors.Is(context.Cause(ctx), ErrStop) {
+		return nil
+	}
+	return ctx.Done()
+}
+
+func (r *Runner) remove(ctx context.Context, id batch.AttemptID, failed bool) {
+	if err := r.driver.Remove(ctx, id, failed); err != nil {
+		r.options.Log.Warn("what an attempt left could not be removed; the next start tries again", "attempt", id, "error", err)
+	}
+}
+
+// Settle returns when nothing is left to be done for attempts that are no longer wanted.
+func (r *Runner) Settle(ctx context.Context) error {
+	r.mu.Lock()
+	drives := make(map[batch.AttemptID]*drive, len(r.running))
+	for id, d := range r.running {
+		drives[id] = d
+	}
+	r.mu.Unlock()
+	for id, d := range drives {
+		if w, _, _ := r.wanted(id); w == run || w == stop {
+			continue
+		}
+		r.look(id)
+		select {
+		case <-d.done:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// Shutdown ends the goroutines of all attempts, and the driver. With keep the attempts run on; else they are stopped as a
+// termination would, for as long as ctx lasts, and then killed.
+func (r *Runner) Shutdown(ctx context.Context, keep bool) error {
+	cause := ErrStop
+	if keep {
+		cause = ErrDetach
+	}
+	r.mu.Lock()
+	r.closed = true
+	left := make([]batch.AttemptID, 0, len(r.running))
+	for id, d := range r.running {
+		d.cancel(cause)
+		left = append(left, id)
+	}
+	r.mu.Unlock()
+	done := make(chan struct{})
+	go func() {
+		r.tasks.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		r.kill(left)
+		close(r.abandon)
+		<-done
+	}
+	return r.driver.Close(context.WithoutCancel(ctx), keep)
+}
+
+// kill removes what did not stop in time.
+func (r *Runner) kill(ids []batch.AttemptID) {
+	var removing sync.WaitGroup
+	for _, id := range ids {
+		r.mu.Lock()
+		d := r.running[id]
+		r.mu.Unlock()
+		if d != nil {
+			removing.Go(func() { r.remove(context.Background(), id, true) })
+		}
+	}
+	removing.Wait()
+}
