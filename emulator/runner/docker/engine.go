@@ -1,0 +1,228 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/docker/docker/api/types/events"
+	"github.com/docker/docker/api/types/filters"
+
+	"github.com/batch-local/batch-local/emulator/runner"
+)
+
+// engine follows the container engine: one stream of events, which is also the sign that the engine is there.
+type engine struct {
+	driver *Driver
+	cancel context.CancelFunc
+	done   chan struct{}
+
+	mu        sync.Mutex
+	is        runner.Availability
+	arch      string
+	changed   chan struct{} // closed when is changes
+	listeners map[string]*listener
+}
+
+// A listener hears what happens to one container.
+type listener struct {
+	happens chan struct{}  // has a value after something did
+	started chan time.Time // has the time when it started, if that was while somebody listened
+}
+
+// Times of the connection.
+const (
+	firstRetry  = 50 * time.Millisecond
+	lastRetry   = 2 * time.Second
+	pingTimeout = 5 * time.Second
+)
+
+func (e *engine) start(d *Driver) {
+	ctx, cancel := context.WithCancel(context.Background())
+	e.driver, e.cancel, e.done = d, cancel, make(chan struct{})
+	e.changed, e.listeners = make(chan struct{}), map[string]*listener{}
+	go func() {
+		defer close(e.done)
+		e.follow(ctx)
+	}()
+}
+
+func (e *engine) stop() {
+	e.cancel()
+	<-e.done
+}
+
+// follow connects again and again. Only while no engine answers does it ask on a timer: there is nothing to be told by.
+func (e *engine) follow(ctx context.Context) {
+	pause := firstRetry
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := e.connect(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if e.ready() {
+			pause = firstRetry
+		}
+		e.set(runner.Availability{Endpoint: e.driver.client.DaemonHost(), Reason: absence(e.driver.client.DaemonHost(), err)}, "")
+		if time.Since(began) > lastRetry {
+			pause = firstRetry
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+		}
+		pause = min(2*pause, lastRetry)
+	}
+}
+
+// connect follows the engine's events until the stream breaks.
+func (e *engine) connect(ctx context.Context) error {
+	c := e.driver.client
+	asking, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	if _, err := c.Ping(asking); err != nil {
+		return err
+	}
+	version, err := c.ServerVersion(asking)
+	if err != nil {
+		return err
+	}
+	following, unfollow := context.WithCancel(ctx)
+	defer unfollow()
+	messages, errs := c.Events(following, events.ListOptions{Filters: filters.NewArgs(
+		filters.Arg("type", string(events.ContainerEventType)),
+		filters.Arg("label", labelInstance+"="+e.driver.options.Instance),
+		filters.Arg("event", string(events.ActionStart)), filters.Arg("event", string(events.ActionDie)), filters.Arg("event", string(events.ActionDestroy)),
+	)})
+	select {
+	case err := <-errs:
+		return err
+	default:
+	}
+	e.driver.boxes.reconnect(ctx, version.Arch)
+	e.set(runner.Availability{Ready: true, Version: version.Version, Endpoint: c.DaemonHost()}, version.Arch)
+	e.wakeAll() // what happened while nobody listened
+	for {
+		select {
+		case m := <-messages:
+			e.tell(m)
+		case err := <-errs:
+			return err
+		}
+	}
+}
+
+// absence says for people why there is no engine, and what to do.
+func absence(endpoint string, err error) string {
+	return fmt.Sprintf("No container engine answers at %s (%v). Start Docker (scripts/ensure-docker does on Debian), or set DOCKER_HOST.", endpoint, err)
+}
+
+func (e *engine) set(a runner.Availability, arch string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.is == a {
+		return
+	}
+	e.is, e.arch = a, arch
+	close(e.changed)
+	e.changed = make(chan struct{})
+}
+
+func (e *engine) now() (runner.Availability, <-chan struct{}) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.is, e.changed
+}
+
+func (e *engine) ready() bool {
+	a, _ := e.now()
+	return a.Ready
+}
+
+func (e *engine) watch(ctx context.Context, tell func(runner.Availability)) {
+	told := runner.Availability{}
+	for {
+		is, changed := e.now()
+		if is != told {
+			tell(is)
+			told = is
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// await returns when the engine is there.
+func (e *engine) await(ctx context.Context) error {
+	for {
+		is, changed := e.now()
+		if is.Ready {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// listen is for one listener for each container. forget ends it.
+func (e *engine) listen(container string) (l *listener, forget func()) {
+	l = &listener{happens: make(chan struct{}, 1), started: make(chan time.Time, 1)}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.listeners[container] = l
+	return l, func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if e.listeners[container] == l {
+			delete(e.listeners, container)
+		}
+	}
+}
+
+func (e *engine) tell(m events.Message) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	l := e.listeners[m.Actor.ID]
+	switch {
+	case l == nil:
+	case m.Action == events.ActionStart:
+		select {
+		case l.started <- time.Unix(0, m.TimeNano):
+		default: // only the first start counts
+		}
+	default:
+		nudge(l.happens)
+	}
+}
+
+// wake has a container looked at.
+func (e *engine) wake(container string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if l := e.listeners[container]; l != nil {
+		nudge(l.happens)
+	}
+}
+
+func (e *engine) wakeAll() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, l := range e.listeners {
+		nudge(l.happens)
+	}
+}
+
+func nudge(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // it knows
+	}
+}

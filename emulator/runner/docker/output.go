@@ -1,0 +1,113 @@
+package docker
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/pkg/stdcopy"
+
+	"github.com/batch-local/batch-local/emulator/runner"
+)
+
+// attached copies what a container prints as it comes. It returns when the container's outputs are closed.
+func attached(reader io.Reader, log runner.Log) error {
+	_, err := stdcopy.StdCopy(log.Writer(runner.Stdout), log.Writer(runner.Stderr), reader)
+	return err
+}
+
+// recorded copies what the engine kept of a container's outputs and goes on with what comes, leaving out the lines that the
+// log has already. It is for containers that an earlier process attached to.
+func (d *Driver) recorded(ctx context.Context, id string, log runner.Log) error {
+	stream, err := d.client.ContainerLogs(ctx, id, container.LogsOptions{ShowStdout: true, ShowStderr: true, Follow: true, Timestamps: true})
+	if err != nil {
+		return err
+	}
+	defer stream.Close()
+	r := recording{log: log}
+	r.skip[runner.Stdout], r.skip[runner.Stderr] = log.Lines()
+	return r.copy(stream)
+}
+
+// recording reads frames: a header of eight bytes with the output and the size, then a time stamp, a space and at most 16 KiB
+// of a line. Only the last frame of a line ends with a newline (runtime.md 12).
+type recording struct {
+	log  runner.Log
+	skip [2]int64
+	line [2]bytes.Buffer
+	at   [2]time.Time
+}
+
+// longestLine is how much of a line without end is kept in memory; a longer one goes to the log in parts.
+const longestLine = 256 << 10
+
+func (r *recording) copy(stream io.Reader) error {
+	in := bufio.NewReaderSize(stream, 64<<10)
+	var header [8]byte
+	var frame []byte
+	for {
+		if _, err := io.ReadFull(in, header[:]); err != nil {
+			if errors.Is(err, io.EOF) {
+				return r.rest()
+			}
+			return err
+		}
+		size := int(binary.BigEndian.Uint32(header[4:]))
+		if cap(frame) < size {
+			frame = make([]byte, size)
+		}
+		frame = frame[:size]
+		if _, err := io.ReadFull(in, frame); err != nil {
+			return err
+		}
+		std := runner.Stdout
+		if header[0] == byte(stdcopy.Stderr) {
+			std = runner.Stderr
+		}
+		if err := r.frame(std, frame); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *recording) frame(std runner.Std, frame []byte) error {
+	stamp, text, found := bytes.Cut(frame, []byte(" "))
+	if !found {
+		text = nil
+	}
+	if r.line[std].Len() == 0 {
+		if at, err := time.Parse(time.RFC3339Nano, string(stamp)); err == nil {
+			r.at[std] = at
+		}
+	}
+	text, whole := bytes.CutSuffix(text, []byte("\n"))
+	r.line[std].Write(text)
+	if whole || r.line[std].Len() > longestLine {
+		return r.flush(std)
+	}
+	return nil
+}
+
+func (r *recording) flush(std runner.Std) error {
+	defer r.line[std].Reset()
+	if r.skip[std] > 0 {
+		r.skip[std]--
+		return nil
+	}
+	return r.log.Append(std, r.at[std], r.line[std].Bytes())
+}
+
+func (r *recording) rest() error {
+	var errs []error
+	for _, std := range []runner.Std{runner.Stdout, runner.Stderr} {
+		if r.line[std].Len() > 0 {
+			errs = append(errs, r.flush(std))
+		}
+	}
+	return errors.Join(errs...)
+}

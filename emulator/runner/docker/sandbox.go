@@ -1,0 +1,408 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/network"
+
+	"github.com/batch-local/batch-local/emulator/batch"
+)
+
+// A sandbox holds a network namespace.
+type sandbox struct {
+	id   string
+	ipv4 string
+	host batch.HostID // empty: a task's own
+}
+
+// mode is the NetworkMode of a container in it.
+func (s *sandbox) mode() container.NetworkMode {
+	return container.NetworkMode("container:" + s.id)
+}
+
+// sandboxes keeps one sandbox for each simulated instance in use, and some for Fargate tasks to come.
+type sandboxes struct {
+	driver *Driver
+
+	mu     sync.Mutex
+	arch   string
+	hosts  map[batch.HostID]*hostBox
+	spare  chan *sandbox
+	making sync.WaitGroup
+	filled bool // somebody has asked for a task's own
+	closed bool
+
+	networkOnce sync.Mutex
+	networked   bool // the network is there
+	image       string
+}
+
+// hostBox is the sandbox of an instance, made once for all who ask.
+type hostBox struct {
+	ready   chan struct{} // closed when box or err is there
+	box     *sandbox
+	err     error
+	users   int
+	expires *time.Timer
+}
+
+// idleHost is how long an instance's sandbox stays without a task.
+const idleHost = time.Minute
+
+func newSandboxes(d *Driver) *sandboxes {
+	return &sandboxes{driver: d, hosts: map[batch.HostID]*hostBox{}, spare: make(chan *sandbox, d.options.Sandboxes)}
+}
+
+// take gives a task its sandbox; nil where jobs are on the host's own network. Give it back with give.
+func (s *sandboxes) take(ctx context.Context, t batch.Task) (*sandbox, error) {
+	switch {
+	case s.driver.options.Network == "host":
+		return nil, nil
+	case t.Host != "":
+		return s.takeHost(ctx, t)
+	}
+	return s.takeOwn(ctx, t)
+}
+
+func (s *sandboxes) takeHost(ctx context.Context, t batch.Task) (*sandbox, error) {
+	s.mu.Lock()
+	h := s.hosts[t.Host]
+	if h == nil {
+		h = &hostBox{ready: make(chan struct{})}
+		s.hosts[t.Host] = h
+		s.making.Go(func() {
+			// Whoever asked first may go away; the others still need it.
+			h.box, h.err = s.make(context.WithoutCancel(ctx), string(t.Host), t.HostName)
+			if h.err == nil {
+				h.box.host = t.Host
+			}
+			close(h.ready)
+		})
+	}
+	h.users++
+	if h.expires != nil {
+		h.expires.Stop()
+		h.expires = nil
+	}
+	s.mu.Unlock()
+	select {
+	case <-h.ready:
+	case <-ctx.Done():
+		s.leave(t.Host, h)
+		return nil, ctx.Err()
+	}
+	if h.err != nil {
+		s.leave(t.Host, h)
+		s.lost(t.Host, h)
+		return nil, h.err
+	}
+	return h.box, nil
+}
+
+// leave counts a task out. The last one lets the sandbox expire.
+func (s *sandboxes) leave(host batch.HostID, h *hostBox) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h.users--
+	if h.users > 0 || s.closed || s.hosts[host] != h {
+		return
+	}
+	h.expires = time.AfterFunc(idleHost, func() {
+		s.mu.Lock()
+		mine := h.users == 0 && s.hosts[host] == h && !s.closed
+		if mine {
+			delete(s.hosts, host)
+		}
+		s.mu.Unlock()
+		if mine && h.box != nil {
+			s.remove(context.Background(), h.box)
+		}
+	})
+}
+
+// lost forgets an instance's sandbox that is no more; the next task makes another.
+func (s *sandboxes) lost(host batch.HostID, h *hostBox) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.hosts[host] == h {
+		delete(s.hosts, host)
+		if h.expires != nil {
+			h.expires.Stop()
+		}
+	}
+}
+
+func (s *sandboxes) takeOwn(ctx context.Context, t batch.Task) (*sandbox, error) {
+	s.mu.Lock()
+	if !s.filled {
+		s.filled = true
+		for range cap(s.spare) {
+			s.refill(t)
+		}
+	}
+	s.mu.Unlock()
+	select {
+	case box := <-s.spare:
+		s.mu.Lock()
+		s.refill(t)
+		s.mu.Unlock()
+		return box, nil
+	default:
+	}
+	return s.make(ctx, "task", t.HostName)
+}
+
+// refill makes one more sandbox for a task to come. The lock is held.
+func (s *sandboxes) refill(t batch.Task) {
+	if s.closed {
+		return
+	}
+	// Its name has to be chosen before its task is known, as the address of a real network interface has.
+	name := t.HostName
+	s.making.Go(func() {
+		box, err := s.make(context.Background(), "task", name)
+		if err != nil {
+			return // the task that misses it makes its own, and tells the error
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if !s.closed {
+			select {
+			case s.spare <- box:
+				return
+			default:
+			}
+		}
+		s.making.Go(func() { s.remove(context.Background(), box) })
+	})
+}
+
+// give takes a task's sandbox back: an instance's is counted out, a task's own is removed.
+func (s *sandboxes) give(ctx context.Context, box *sandbox) {
+	if box == nil {
+		return
+	}
+	if box.host == "" {
+		s.remove(ctx, box)
+		return
+	}
+	s.mu.Lock()
+	h := s.hosts[box.host]
+	s.mu.Unlock()
+	if h != nil && h.box == box {
+		s.leave(box.host, h)
+	}
+}
+
+// replace forgets a sandbox that turned out to be gone.
+func (s *sandboxes) replace(ctx context.Context, box *sandbox) {
+	if box.host != "" {
+		s.mu.Lock()
+		h := s.hosts[box.host]
+		s.mu.Unlock()
+		if h != nil && h.box == box {
+			s.lost(box.host, h)
+		}
+	}
+	s.remove(ctx, box)
+}
+
+// make brings up a sandbox. Of an instance there is one at most, by its name: one that an earlier process left is taken over.
+func (s *sandboxes) make(ctx context.Context, of, hostName string) (*sandbox, error) {
+	image, err := s.prepare(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d := s.driver
+	config := &container.Config{
+		Image: image, Hostname: hostName,
+		Labels: map[string]string{labelInstance: d.options.Instance, labelSandbox: of},
+	}
+	host := &container.HostConfig{
+		NetworkMode: container.NetworkMode(d.options.Network),
+		ExtraHosts:  []string{"host.docker.internal:host-gateway"},
+		LogConfig:   container.LogConfig{Type: "none"},
+		IpcMode:     "private",
+	}
+	name := ""
+	if of != "task" {
+		name = "batch-local-" + d.options.Instance + "-" + of
+	}
+	created, err := d.client.ContainerCreate(ctx, config, host, nil, nil, name)
+	id := created.ID
+	if cerrdefs.IsConflict(err) && name != "" {
+		id, err = name, nil
+	}
+	if err != nil {
+		s.forgetPreparations(err)
+		return nil, fmt.Errorf("create a sandbox: %w", err)
+	}
+	if err := d.client.ContainerStart(ctx, id, container.StartOptions{}); err != nil {
+		s.forgetPreparations(err)
+		return nil, errors.Join(fmt.Errorf("start a sandbox: %w", err), d.client.ContainerRemove(ctx, id, container.RemoveOptions{Force: true}))
+	}
+	is, err := d.client.ContainerInspect(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("inspect a sandbox: %w", err)
+	}
+	box := &sandbox{id: is.ID}
+	if n := is.NetworkSettings.Networks[d.options.Network]; n != nil {
+		box.ipv4 = n.IPAddress
+	}
+	return box, nil
+}
+
+// prepare has the network and the image there.
+func (s *sandboxes) prepare(ctx context.Context) (image string, err error) {
+	s.networkOnce.Lock()
+	defer s.networkOnce.Unlock()
+	if s.networked {
+		return s.image, nil
+	}
+	if err := s.ensureNetwork(ctx); err != nil {
+		return "", err
+	}
+	s.mu.Lock()
+	arch := s.arch
+	s.mu.Unlock()
+	if s.image, err = s.driver.pauseImage(ctx, arch); err != nil {
+		return "", fmt.Errorf("import the image of sandboxes: %w", err)
+	}
+	s.networked = true
+	return s.image, nil
+}
+
+// forgetPreparations looks at network and image again the next time, if one of them may be what is missing.
+func (s *sandboxes) forgetPreparations(err error) {
+	if cerrdefs.IsNotFound(err) {
+		s.networkOnce.Lock()
+		s.networked = false
+		s.networkOnce.Unlock()
+	}
+}
+
+// ensureNetwork makes the network if nobody has. Two emulators may use it at once.
+func (s *sandboxes) ensureNetwork(ctx context.Context) error {
+	d := s.driver
+	_, err := d.client.NetworkInspect(ctx, d.options.Network, network.InspectOptions{})
+	if err == nil || !cerrdefs.IsNotFound(err) {
+		return err
+	}
+	_, err = d.client.NetworkCreate(ctx, d.options.Network, network.CreateOptions{
+		Driver: "bridge",
+		Labels: map[string]string{labelInstance: d.options.Instance},
+	})
+	if cerrdefs.IsConflict(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("make the network %s: %w", d.options.Network, err)
+	}
+	return nil
+}
+
+// reconnect is told that the engine is there, for the first time or again. Sandboxes may be gone, and an earlier process may
+// have left some.
+func (s *sandboxes) reconnect(ctx context.Context, arch string) {
+	s.mu.Lock()
+	s.arch = arch
+	s.mu.Unlock()
+	s.networkOnce.Lock()
+	s.networked = false
+	s.networkOnce.Unlock()
+	if err := s.sweep(ctx); err != nil {
+		s.driver.log.Warn("left-over sandboxes could not be looked for", "error", err)
+	}
+}
+
+// sweep removes sandboxes of this instance that no container is in and that this process does not know.
+func (s *sandboxes) sweep(ctx context.Context) error {
+	all, err := s.driver.client.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", labelInstance+"="+s.driver.options.Instance))})
+	if err != nil {
+		return err
+	}
+	used := map[string]bool{}
+	for _, c := range all {
+		used[c.HostConfig.NetworkMode] = true
+	}
+	for _, c := range all {
+		box := &sandbox{id: c.ID}
+		if c.Labels[labelSandbox] == "" || used[string(box.mode())] || s.knows(c.ID) {
+			continue
+		}
+		s.remove(ctx, box)
+	}
+	return nil
+}
+
+func (s *sandboxes) knows(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.filled {
+		return true // it may be on its way
+	}
+	for _, h := range s.hosts {
+		select {
+		case <-h.ready:
+			if h.box != nil && h.box.id == id {
+				return true
+			}
+		default:
+			return true
+		}
+	}
+	return false
+}
+
+func (s *sandboxes) remove(ctx context.Context, box *sandbox) {
+	err := s.driver.client.ContainerRemove(context.WithoutCancel(ctx), box.id, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	if err != nil && !cerrdefs.IsNotFound(err) && !cerrdefs.IsConflict(err) {
+		s.driver.log.Warn("a sandbox could not be removed; the next start tries again", "container", box.id, "error", err)
+	}
+}
+
+// close removes the sandboxes and, if nothing is on it, the network. With keep, those that a task is in stay.
+func (s *sandboxes) close(ctx context.Context, keep bool) {
+	s.mu.Lock()
+	s.closed = true
+	hosts := s.hosts
+	s.hosts = map[batch.HostID]*hostBox{}
+	s.mu.Unlock()
+	s.making.Wait()
+	var removing sync.WaitGroup
+	for _, h := range hosts {
+		if h.expires != nil {
+			h.expires.Stop()
+		}
+		if h.box != nil && (!keep || h.users == 0) {
+			removing.Go(func() { s.remove(ctx, h.box) })
+		}
+	}
+	for len(s.spare) > 0 {
+		box := <-s.spare
+		removing.Go(func() { s.remove(ctx, box) })
+	}
+	removing.Wait()
+	s.removeNetwork(ctx)
+}
+
+// removeNetwork removes the network if it is ours or another emulator's of the past, and nothing is on it.
+func (s *sandboxes) removeNetwork(ctx context.Context) {
+	name := s.driver.options.Network
+	if name == "host" {
+		return
+	}
+	n, err := s.driver.client.NetworkInspect(ctx, name, network.InspectOptions{})
+	if err != nil || n.Labels[labelInstance] == "" || len(n.Containers) > 0 {
+		return
+	}
+	// Somebody may have joined it in this moment; then the engine refuses, which is right.
+	_ = s.driver.client.NetworkRemove(ctx, n.ID)
+}

@@ -1,0 +1,85 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"unicode/utf8"
+
+	cerrdefs "github.com/containerd/errdefs"
+
+	"github.com/batch-local/batch-local/emulator/batch"
+)
+
+// maxReason is how long a container's reason may be (runtime.md 9).
+const maxReason = 255
+
+// A failure is an attempt that cannot run, in ECS's words.
+type failure struct{ name, text string }
+
+func (f *failure) Error() string { return f.name + ": " + f.text }
+
+// reason is what the API shows.
+func (f *failure) reason() string { return cut(f.Error()) }
+
+func cut(text string) string {
+	if len(text) <= maxReason {
+		return text
+	}
+	text = text[:maxReason]
+	for !utf8.ValidString(text) {
+		text = text[:len(text)-1]
+	}
+	return text
+}
+
+// Names of failures (runtime.md 9).
+const (
+	cannotPull   = "CannotPullContainerError"
+	cannotCreate = "CannotCreateContainerError"
+	cannotStart  = "CannotStartContainerError"
+	timedOut     = "DockerTimeoutError"
+	vanished     = "ContainerVanishedError"
+)
+
+// fail words what the engine said. An engine that could not be asked is no failure of the attempt: the error comes back as it is.
+func fail(name, stage, limit string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, context.DeadlineExceeded):
+		return &failure{timedOut, "Could not transition to " + stage + "; timed out after waiting " + limit}
+	case errors.Is(err, context.Canceled), unreachable(err):
+		return err
+	}
+	return &failure{name, daemonText(err)}
+}
+
+// unreachable says whether it is the connection that failed, not the engine that refused.
+func unreachable(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "Cannot connect to the Docker daemon") || strings.Contains(text, "connection reset") ||
+		strings.Contains(text, "broken pipe") || strings.HasSuffix(text, "EOF") || strings.Contains(text, "connection refused") ||
+		cerrdefs.IsUnavailable(err)
+}
+
+// daemonText restores the beginning that ECS shows and that some client libraries leave out.
+func daemonText(err error) string {
+	const prefix = "Error response from daemon: "
+	text := err.Error()
+	if strings.HasPrefix(text, prefix) {
+		return text
+	}
+	return prefix + text
+}
+
+// exitReason is the container's reason after it has run (jobs.md 2.4).
+func exitReason(oom bool, stateError string) string {
+	switch {
+	case oom:
+		return batch.ReasonOutOfMemory
+	case stateError != "":
+		return cut("DockerStateError: " + stateError)
+	}
+	return ""
+}
