@@ -1,0 +1,167 @@
+package logs
+
+import (
+	"encoding/binary"
+	"slices"
+	"sync"
+)
+
+// A Stream is what one container printed.
+type Stream struct {
+	store   *Store
+	key     Key
+	number  uint64
+	created int64
+
+	mu      sync.Mutex
+	extents []extent
+	tail    []byte // records that are not in the file; never overwritten, so readers may hold it
+	tailed  uint64 // records before the tail
+	count   uint64 // records
+	events  uint64
+	lines   [2]int64 // whole lines of each output
+
+	first, last, ingested int64 // times of events; 0 without one
+	lastRecord            int64
+	changed               chan struct{} // closed at the next event; nil if nobody waits
+	dropped               bool
+}
+
+// An extent is records in the file.
+type extent struct {
+	offset int64 // of the first record
+	size   int
+	index  uint64 // number of the first record
+	first  int64  // its time
+}
+
+const (
+	extentHead = 8 + 8
+	// flushSize is how much of a stream is kept in memory before it goes to the file.
+	flushSize = 32 << 10
+)
+
+// load takes an extent from the file, at opening.
+func (s *Stream) load(offset int64, content []byte) {
+	e := extent{offset: offset + extentHead, size: len(content) - extentHead, index: binary.LittleEndian.Uint64(content[8:])}
+	if e.index != s.count {
+		return // of a stream of that number before it was reset
+	}
+	for rest := content[extentHead:]; ; {
+		r, after, ok := next(rest)
+		if !ok {
+			break
+		}
+		if e.first == 0 {
+			e.first = r.at
+		}
+		s.note(r)
+		rest = after
+	}
+	s.extents = append(s.extents, e)
+	s.tailed = s.count
+}
+
+// note counts a record. The lock is held.
+func (s *Stream) note(r record) {
+	s.count++
+	s.lastRecord = r.at
+	if r.flags&flagPart == 0 {
+		std := Stdout
+		if r.flags&flagStderr != 0 {
+			std = Stderr
+		}
+		s.lines[std]++
+	}
+	if r.flags&flagSilent != 0 {
+		return
+	}
+	s.events++
+	if s.first == 0 {
+		s.first = r.at
+	}
+	s.last, s.ingested = r.at, r.ingested
+}
+
+// add stores a record and answers an error of the file. Times never go back within a stream.
+func (s *Stream) add(at int64, flags byte, text []byte) error {
+	ingested := s.store.now().UnixMilli()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.dropped {
+		return nil // its owner was reset while it ran
+	}
+	r := record{at: max(at, s.lastRecord), ingested: ingested, flags: flags, text: text}
+	s.tail = appendRecord(s.tail, r.at, r.ingested, r.flags, r.text)
+	s.note(r)
+	if s.changed != nil && flags&flagSilent == 0 {
+		close(s.changed)
+		s.changed = nil
+	}
+	if len(s.tail) < flushSize {
+		return nil
+	}
+	return s.flush()
+}
+
+// flush moves the tail into the file. The lock is held.
+func (s *Stream) flush() error {
+	if len(s.tail) == 0 {
+		return nil
+	}
+	head := binary.LittleEndian.AppendUint64(nil, s.number)
+	head = binary.LittleEndian.AppendUint64(head, s.tailed)
+	offset, err := s.store.file.append(frameExtent, head, s.tail)
+	if err != nil {
+		return err
+	}
+	r, _, _ := next(s.tail)
+	s.extents = append(s.extents, extent{offset: offset + extentHead, size: len(s.tail), index: s.tailed, first: r.at})
+	s.tail, s.tailed = nil, s.count
+	return nil
+}
+
+// settle is called when writing ends: a folder has all of it then, and memory no more than it needs.
+func (s *Stream) settle() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.store.durable {
+		return s.flush()
+	}
+	s.tail, s.extents = slices.Clip(slices.Clone(s.tail)), slices.Clip(s.extents)
+	return nil
+}
+
+// drop lets nothing more be written.
+func (s *Stream) drop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dropped = true
+	if s.changed != nil {
+		close(s.changed)
+		s.changed = nil
+	}
+}
+
+// Description is what is known of a stream without reading it. Times are Unix milliseconds, 0 without events.
+type Description struct {
+	Key
+	Created, First, Last, Ingested int64
+}
+
+// Describe answers it.
+func (s *Stream) Describe() Description {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return Description{Key: s.key, Created: s.created, First: s.first, Last: s.last, Ingested: s.ingested}
+}
+
+// Changed answers a channel that is closed when there are more events, or the stream is removed.
+func (s *Stream) Changed() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.changed == nil {
+		s.changed = make(chan struct{})
+	}
+	return s.changed
+}
