@@ -15,6 +15,11 @@ const (
 	KindJob         RecordKind = "job"
 )
 
+// RecordKinds lists them, those that others refer to first.
+func RecordKinds() []RecordKind {
+	return []RecordKind{KindDefinition, KindEnvironment, KindQueue, KindJob}
+}
+
 // A Key finds a record.
 type Key struct {
 	Kind RecordKind
