@@ -1,0 +1,104 @@
+package emulator
+
+import (
+	"fmt"
+	"log/slog"
+	"regexp"
+	"slices"
+)
+
+// Config says what an emulator is like. The zero value is one with Docker, in memory, on a free port of the loopback.
+type Config struct {
+	// Listen are addresses for Serve, "127.0.0.1:22824"; port 0 takes a free one.
+	Listen []string
+	// ReadyFile is written with the first base URL when calls are answered, and removed at the end.
+	ReadyFile string
+	// Driver is what runs jobs: "docker" (default) or "simulated".
+	Driver string
+	// Account (twelve digits, default 000000000000) and Region (default us-east-1) are used where a signature does not say.
+	Account, Region string
+	// DataDir keeps everything over restarts; empty is memory only.
+	DataDir string
+	// KeepContainers after the end of their job: "never" (default), "failed" or "always".
+	KeepContainers string
+	// OnExit is what becomes of running containers at the end: "stop" (default without DataDir) or "keep" (default with it).
+	OnExit string
+	// Pull is the image policy: "missing" (default), "always" or "never".
+	Pull string
+	// JobNetwork is the network that jobs are on (default batch-local), or "host".
+	JobNetwork string
+	// AllowPrivileged lets job definitions have privileged containers.
+	AllowPrivileged bool
+	// AllowHosts are further names that callers may use for this machine.
+	AllowHosts []string
+	// Version is shown to callers.
+	Version string
+	// Log takes our own log; nil discards it.
+	Log *slog.Logger
+}
+
+// A ConfigError is a field with a bad value.
+type ConfigError struct {
+	Field   string // as in Config
+	Value   string
+	Problem string
+}
+
+func (e *ConfigError) Error() string { return fmt.Sprintf("%s %q: %s", e.Field, e.Value, e.Problem) }
+
+var (
+	accountPattern = regexp.MustCompile(`^[0-9]{12}$`)
+	regionPattern  = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]+$`)
+)
+
+// Validate answers nil or a *ConfigError for the first field that is wrong. Empty fields are right.
+func (c Config) Validate() error {
+	for _, field := range []struct {
+		name, value string
+		values      []string
+	}{
+		{"Driver", c.Driver, []string{"docker", "simulated"}},
+		{"KeepContainers", c.KeepContainers, []string{"never", "failed", "always"}},
+		{"OnExit", c.OnExit, []string{"stop", "keep"}},
+		{"Pull", c.Pull, []string{"missing", "always", "never"}},
+	} {
+		if field.value != "" && !slices.Contains(field.values, field.value) {
+			return &ConfigError{field.name, field.value, fmt.Sprintf("must be one of %v", field.values)}
+		}
+	}
+	if c.Account != "" && !accountPattern.MatchString(c.Account) {
+		return &ConfigError{"Account", c.Account, "must be twelve digits"}
+	}
+	if c.Region != "" && !regionPattern.MatchString(c.Region) {
+		return &ConfigError{"Region", c.Region, "must be the name of an AWS region, such as us-east-1"}
+	}
+	return nil
+}
+
+// withDefaults fills in what is empty.
+func (c Config) withDefaults() Config {
+	set := func(field *string, value string) {
+		if *field == "" {
+			*field = value
+		}
+	}
+	set(&c.Driver, "docker")
+	set(&c.Account, "000000000000")
+	set(&c.Region, "us-east-1")
+	set(&c.KeepContainers, "never")
+	set(&c.Pull, "missing")
+	set(&c.JobNetwork, "batch-local")
+	set(&c.Version, "devel")
+	if c.DataDir == "" {
+		set(&c.OnExit, "stop")
+	} else {
+		set(&c.OnExit, "keep")
+	}
+	if len(c.Listen) == 0 {
+		c.Listen = []string{"127.0.0.1:0"}
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}

@@ -1,0 +1,121 @@
+package emulator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"sync"
+
+	"github.com/batch-local/batch-local/emulator/batch"
+	"github.com/batch-local/batch-local/emulator/control"
+	"github.com/batch-local/batch-local/emulator/engine"
+	"github.com/batch-local/batch-local/emulator/journal"
+	"github.com/batch-local/batch-local/emulator/logs"
+	"github.com/batch-local/batch-local/emulator/runner"
+)
+
+// An Emulator is AWS Batch, running.
+type Emulator struct {
+	config   Config
+	instance string
+	engine   *engine.Engine
+	journal  *journal.Journal // nil: memory only
+	logs     *logs.Store
+	driver   *watched
+	runner   *runner.Runner
+	handler  http.Handler
+
+	mu        sync.Mutex
+	addresses []string // base URLs of Serve
+
+	stop    context.CancelFunc // ends the runner's loop
+	looping sync.WaitGroup
+	closing sync.Once
+	closed  error
+}
+
+// Info describes a running emulator.
+type Info = control.Info
+
+// New starts everything but listeners. Close ends it.
+func New(c Config) (*Emulator, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	e := &Emulator{config: c.withDefaults()}
+	if err := e.open(); err != nil {
+		return nil, errors.Join(err, e.closeStores())
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	e.stop = stop
+	e.looping.Go(func() { e.runner.Run(ctx) })
+	e.handler = e.routes()
+	return e, nil
+}
+
+// open makes the parts, from the disk up.
+func (e *Emulator) open() error {
+	c := e.config
+	e.instance = instanceOf(c)
+	options := engine.Options{}
+	logFolder := ""
+	if c.DataDir != "" {
+		j, err := journal.Open(c.DataDir)
+		if err != nil {
+			return err
+		}
+		e.journal, options.Journal, e.instance = j, j, j.Instance()
+		logFolder = filepath.Join(c.DataDir, "logs")
+	}
+	var err error
+	if e.logs, err = logs.Open(logs.Options{Dir: logFolder}); err != nil {
+		return fmt.Errorf("open the logs: %w", err)
+	}
+	if e.engine, err = engine.New(options); err != nil {
+		return err
+	}
+	driver, err := newDriver(c, e.instance)
+	if err != nil {
+		return err
+	}
+	e.driver = &watched{Driver: driver}
+	e.runner = runner.New(e.engine, e.driver, runner.Options{OpenLog: e.openLog, Log: c.Log})
+	return nil
+}
+
+// Handler answers every call: the API, the logs, /_emulator/ and health.
+func (e *Emulator) Handler() http.Handler { return e.handler }
+
+// Close ends everything. Containers that run are stopped, or kept if the configuration says so; when ctx ends
+// first, they are killed.
+func (e *Emulator) Close(ctx context.Context) error {
+	e.closing.Do(func() { e.closed = e.shut(ctx) })
+	return e.closed
+}
+
+func (e *Emulator) shut(ctx context.Context) error {
+	keep := e.config.OnExit == "keep"
+	// Nothing new is placed while what runs is stopped. A journal that cannot be written does not matter any more.
+	_ = e.engine.Update(ctx, func(tx *batch.Tx) error {
+		tx.SetHost(batch.Host{Reason: "The emulator is shutting down."})
+		return nil
+	})
+	e.stop()
+	e.looping.Wait()
+	err := e.runner.Shutdown(ctx, keep)
+	e.engine.Close()
+	return errors.Join(err, e.closeStores())
+}
+
+func (e *Emulator) closeStores() error {
+	var errs []error
+	if e.journal != nil {
+		errs = append(errs, e.journal.Close())
+	}
+	if e.logs != nil {
+		errs = append(errs, e.logs.Close())
+	}
+	return errors.Join(errs...)
+}
