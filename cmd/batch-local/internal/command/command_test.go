@@ -1,0 +1,106 @@
+package command
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/batch/types"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/batch-local/batch-local/cmd/batch-local/internal/client"
+)
+
+func TestMemory(t *testing.T) {
+	for text, want := range map[string]memory{
+		"512": 512, "512m": 512, "512MiB": 512, "2g": 2048, "2GiB": 2048, "0.5g": 512, "1.2": 2,
+		"": 0, "0": 0, "-1": 0, "1t": 0, "g": 0, "1 g": 0, "nan": 0, "1e300g": 0,
+	} {
+		var got memory
+		if err := got.Set(text); got != want || (err == nil) != (want > 0) {
+			t.Errorf("%q: %d, %v; want %d", text, got, err, want)
+		}
+	}
+}
+
+func TestVCPUs(t *testing.T) {
+	for text, want := range map[string]string{"1": "1", "0.25": "0.25", "2.0": "2", "": "0", "0": "0", "-1": "0", "x": "0", "NaN": "0", "Inf": "0"} {
+		var got vcpus
+		if err := got.Set(text); got.String() != want || (err == nil) != (want != "0") {
+			t.Errorf("%q: %s, %v; want %s", text, &got, err, want)
+		}
+	}
+}
+
+func TestNames(t *testing.T) {
+	for image, want := range map[string]string{
+		"busybox": "busybox", "busybox:1.36": "busybox", "registry.test:5000/a/b": "b", "registry.test:5000/a/My.App:v1@sha256:00": "My-App",
+		"__": "job", strings.Repeat("x", 200): strings.Repeat("x", 128),
+	} {
+		if got := legalName(imageName(image)); got != want {
+			t.Errorf("%s: %s, want %s", image, got, want)
+		}
+	}
+}
+
+func TestRough(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		-time.Second: "0.0s", 1234 * time.Millisecond: "1.2s", 61 * time.Second: "1m1s", 90 * time.Minute: "1h30m", 49 * time.Hour: "2d",
+	} {
+		if got := rough(d); got != want {
+			t.Errorf("%v: %s, want %s", d, got, want)
+		}
+	}
+}
+
+// TestWire: the API's own names, nothing that is not set, and 0 where it is.
+func TestWire(t *testing.T) {
+	var b bytes.Buffer
+	err := printJSON(&b, []client.Job{{
+		JobSummary: types.JobSummary{
+			JobId: aws.String("id"), Status: types.JobStatusFailed, CreatedAt: aws.Int64(1700000000000),
+			Container: &types.ContainerSummary{ExitCode: aws.Int32(0), Reason: aws.String("a <b>")},
+		},
+		JobQueue: "q",
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `[
+  {
+    "container": {
+      "exitCode": 0,
+      "reason": "a <b>"
+    },
+    "createdAt": 1700000000000,
+    "jobId": "id",
+    "jobQueue": "q",
+    "status": "FAILED"
+  }
+]
+`
+	if diff := cmp.Diff(want, b.String()); diff != "" {
+		t.Errorf("JSON (-want +got):\n%s", diff)
+	}
+}
+
+// TestTableTakesControlCharactersOut: a reason comes from elsewhere and must not steer the terminal, or break a row.
+func TestTableTakesControlCharactersOut(t *testing.T) {
+	var b bytes.Buffer
+	if err := table(&b, []string{"A", "B"}, [][]string{{"x\x1b[31m", "two\nlines"}}); err != nil {
+		t.Fatal(err)
+	}
+	if want := "A       B\nx [31m  two lines\n"; b.String() != want {
+		t.Errorf("%q, want %q", b.String(), want)
+	}
+}
+
+func TestQuote(t *testing.T) {
+	for value, want := range map[string]string{"http://127.0.0.1:1": "http://127.0.0.1:1", "": "''", "a b": "'a b'", "it's": `'it'\''s'`, "$(x)": "'$(x)'"} {
+		if got := quote(value, `'\''`); got != want {
+			t.Errorf("%s: %s, want %s", value, got, want)
+		}
+	}
+}

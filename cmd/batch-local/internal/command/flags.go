@@ -1,0 +1,98 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/batch/types"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// wrongFlag words what pflag refuses as settings do: the flag, the value, what is wrong with it.
+func wrongFlag(_ *cobra.Command, err error) error {
+	var value *pflag.InvalidValueError
+	if errors.As(err, &value) {
+		return usageError{fmt.Sprintf("--%s %s: %v", value.GetFlag().Name, value.GetValue(), value.Unwrap())}
+	}
+	return usageError{err.Error()}
+}
+
+// choice is a flag that is one of a few words.
+type choice struct {
+	value string
+	words []string
+}
+
+// choiceFlag gives a command a flag that is one of words, the first if nothing is said.
+func choiceFlag(cmd *cobra.Command, name, letter string, words []string, help string) *string {
+	c := &choice{words[0], words}
+	cmd.Flags().VarP(c, name, letter, help)
+	_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
+	return &c.value
+}
+
+func (c *choice) String() string { return c.value }
+func (c *choice) Type() string   { return strings.Join(c.words, "|") }
+func (c *choice) Set(text string) error {
+	if !slices.Contains(c.words, text) {
+		return fmt.Errorf("it must be %s or %s", strings.Join(c.words[:len(c.words)-1], ", "), c.words[len(c.words)-1])
+	}
+	c.value = text
+	return nil
+}
+
+// jobStatus is a flag that holds a status of a job.
+type jobStatus types.JobStatus
+
+func statusFlag(cmd *cobra.Command) *jobStatus {
+	status := new(jobStatus)
+	cmd.Flags().Var(status, "until", "wait for this status or a later one (default: the end)")
+	_ = cmd.RegisterFlagCompletionFunc("until", completeStatuses)
+	return status
+}
+
+func (s *jobStatus) String() string { return string(*s) }
+func (s *jobStatus) Type() string   { return "STATUS" }
+func (s *jobStatus) Set(text string) error {
+	status, err := parseStatus(text)
+	*s = jobStatus(status)
+	return err
+}
+
+func parseStatus(text string) (types.JobStatus, error) {
+	status := types.JobStatus(strings.ToUpper(text))
+	if known := status.Values(); !slices.Contains(known, status) {
+		return "", fmt.Errorf("it must be one of %s", words(known))
+	}
+	return status, nil
+}
+
+func words(statuses []types.JobStatus) string {
+	var text []string
+	for _, status := range statuses {
+		text = append(text, string(status))
+	}
+	return strings.Join(text, ", ")
+}
+
+func completeStatuses(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	var all []string
+	for _, status := range types.JobStatus("").Values() {
+		all = append(all, string(status))
+	}
+	return all, cobra.ShellCompDirectiveNoFileComp
+}
+
+// statusList is a flag that holds statuses of jobs.
+type statusList []types.JobStatus
+
+func (l *statusList) String() string { return words(*l) }
+func (l *statusList) Type() string   { return "STATUS" }
+func (l *statusList) Set(text string) error {
+	status, err := parseStatus(text)
+	*l = append(*l, status)
+	return err
+}

@@ -1,0 +1,70 @@
+package command
+
+import (
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/batch/types"
+	"github.com/spf13/cobra"
+
+	"github.com/batch-local/batch-local/cmd/batch-local/internal/client"
+)
+
+func (p *program) wait() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "wait [flags] JOB",
+		Short: "Wait for a job, and end with its exit code",
+		Long: `Wait until a job has ended, or has come as far as --until says. JOB is an id, the
+beginning of one, or a name (then the newest job of that name).
+
+The exit code is the job's own, 1 if it failed without one, and 124 if --timeout
+passed. With --until it is 0 when the job is that far, unless it has failed since.`,
+		Example: `  batch-local wait 4f1c && echo it worked
+  batch-local wait nightly --until RUNNING --timeout 90s`,
+		Args: exactly("JOB"),
+	}
+	endpoint := endpointFlag(cmd)
+	until := statusFlag(cmd)
+	limit := cmd.Flags().Duration("timeout", 0, "wait no longer than this `TIME`, such as 90s (default: as long as it takes)")
+	cmd.ValidArgsFunction = p.completeJobs(endpoint)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if *limit < 0 {
+			return usageError{"--timeout " + limit.String() + ": it must not be negative"}
+		}
+		ctx := cmd.Context()
+		start := time.Now()
+		c, err := p.connect(ctx, *endpoint)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		job, err := c.Find(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		left := *limit
+		if left > 0 {
+			left = max(left-time.Since(start), time.Millisecond)
+		}
+		job, err = c.Wait(ctx, *job.JobId, types.JobStatus(*until), left)
+		if err != nil {
+			return err
+		}
+		return ended(job, types.JobStatus(*until))
+	}
+	return cmd
+}
+
+// ended is how a command that waited for a job ends. Who waits for a job to run wants to do something with it: one that has failed since is of no use.
+func ended(job types.JobDetail, until types.JobStatus) error {
+	if until == job.Status || until != "" && !client.Ended(job) {
+		return nil
+	}
+	code := client.ExitCode(job)
+	if until == types.JobStatusFailed { // and it succeeded
+		code = exitFailed
+	}
+	if code == 0 {
+		return nil
+	}
+	return exitCode(code)
+}

@@ -1,0 +1,146 @@
+package settings
+
+import (
+	"log/slog"
+	"strconv"
+	"strings"
+)
+
+const (
+	prefix     = "BATCH_LOCAL_"
+	configName = "config"
+
+	// DefaultListen is the address of a server that was told nothing else; the port spells BATCH on a phone.
+	DefaultListen = "127.0.0.1:22824"
+)
+
+// A setting is one row of the table.
+type setting struct {
+	name        string                  // of the flag and of the key in the file
+	placeholder string                  // stands for the value in help
+	fallback    string                  // default, as text; "" where help says in words what happens
+	help        string                  // one short line
+	check       func(text string) error // refuses a value; what emulator.Config.Validate refuses needs no check here
+	choices     []string                // the only values there are, for completion
+	field       func(*Settings) any     // where it goes: *string, *[]string (may be repeated), *bool or *slog.Level
+}
+
+// table holds every setting, in the order of help.
+func table() []setting {
+	return []setting{
+		{
+			name: "listen", placeholder: "ADDR:PORT", fallback: DefaultListen, check: address,
+			help:  "answer calls here; may be repeated; port 0 takes a free one",
+			field: func(s *Settings) any { return &s.Emulator.Listen },
+		},
+		choice(setting{
+			name: "driver", fallback: "docker",
+			help:  "what runs jobs: docker, or simulated, which needs no engine",
+			field: func(s *Settings) any { return &s.Emulator.Driver },
+		}, "docker", "simulated"),
+		{
+			name: "data-dir", placeholder: "DIR", check: anything,
+			help:  "keep all state here (default: in memory only)",
+			field: func(s *Settings) any { return &s.Emulator.DataDir },
+		},
+		{
+			name: "account", placeholder: "ID", fallback: "000000000000", check: anything,
+			help:  "account of calls whose access key is not an account",
+			field: func(s *Settings) any { return &s.Emulator.Account },
+		},
+		{
+			name: "region", placeholder: "NAME", fallback: "us-east-1", check: anything,
+			help:  "region of calls whose signature names none",
+			field: func(s *Settings) any { return &s.Emulator.Region },
+		},
+		choice(setting{
+			name: "pull", fallback: "missing",
+			help:  "pull images when missing, always or never",
+			field: func(s *Settings) any { return &s.Emulator.Pull },
+		}, "missing", "always", "never"),
+		{
+			name: "job-network", placeholder: "NAME", fallback: "batch-local", check: network,
+			help:  "network of jobs; host is the host's own",
+			field: func(s *Settings) any { return &s.Emulator.JobNetwork },
+		},
+		choice(setting{
+			name: "keep-containers", fallback: "never",
+			help:  "keep containers of ended jobs: never, failed or always",
+			field: func(s *Settings) any { return &s.Emulator.KeepContainers },
+		}, "never", "failed", "always"),
+		choice(setting{
+			name:  "on-exit",
+			help:  "stop or keep what still runs at the end (default: stop; keep with --data-dir)",
+			field: func(s *Settings) any { return &s.Emulator.OnExit },
+		}, "stop", "keep"),
+		{
+			name: "allow-privileged", fallback: "false", check: truth,
+			help:  "let jobs have privileged containers, devices and host namespaces (default: no)",
+			field: func(s *Settings) any { return &s.Emulator.AllowPrivileged },
+		},
+		{
+			name: "allow-host", placeholder: "NAME", check: host,
+			help:  "answer calls to this host name too; may be repeated (default: only names of this machine)",
+			field: func(s *Settings) any { return &s.Emulator.AllowHosts },
+		},
+		{
+			name: "ready-file", placeholder: "PATH", check: anything,
+			help:  "write the base URL here once calls are answered (default: none)",
+			field: func(s *Settings) any { return &s.Emulator.ReadyFile },
+		},
+		choice(setting{
+			name: "log-level", fallback: "info",
+			help:  "least level of our own log: debug, info, warn or error",
+			field: func(s *Settings) any { return &s.LogLevel },
+		}, "debug", "info", "warn", "error"),
+		choice(setting{
+			name:  "log-format",
+			help:  "text or json, on standard error (default: text on a terminal, else json)",
+			field: func(s *Settings) any { return &s.LogFormat },
+		}, "text", "json"),
+		{
+			name: configName, placeholder: "FILE", check: anything,
+			help:  "YAML file of settings: names of flags without dashes (default: none)",
+			field: func(s *Settings) any { return &s.Config },
+		},
+	}
+}
+
+// choice completes a row whose values are a few words.
+func choice(row setting, words ...string) setting {
+	row.placeholder = strings.Join(words, "|")
+	row.choices = words
+	row.check = oneOf(words, row.fallback == "")
+	return row
+}
+
+// variable is the row's environment variable.
+func (s setting) variable() string {
+	return prefix + strings.ToUpper(strings.ReplaceAll(s.name, "-", "_"))
+}
+
+// repeatable says that the setting is a list.
+func (s setting) repeatable() bool {
+	_, list := s.field(new(Settings)).(*[]string)
+	return list
+}
+
+// boolean says that the flag may stand without a value.
+func (s setting) boolean() bool {
+	_, truth := s.field(new(Settings)).(*bool)
+	return truth
+}
+
+// assign sets the field to values that were checked.
+func (s setting) assign(field any, texts []string) {
+	switch field := field.(type) {
+	case *[]string:
+		*field = texts
+	case *string:
+		*field = texts[0]
+	case *bool:
+		*field, _ = strconv.ParseBool(texts[0])
+	case *slog.Level:
+		_ = field.UnmarshalText([]byte(texts[0]))
+	}
+}

@@ -1,0 +1,60 @@
+package settings
+
+import (
+	"errors"
+	"net"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+func anything(string) error { return nil }
+
+func oneOf(words []string, orNone bool) func(string) error {
+	return func(text string) error {
+		if slices.Contains(words, text) || text == "" && orNone {
+			return nil
+		}
+		return errors.New("it must be " + strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1])
+	}
+}
+
+func truth(text string) error {
+	if _, err := strconv.ParseBool(text); err != nil {
+		return errors.New("it must be true or false")
+	}
+	return nil
+}
+
+func address(text string) error {
+	host, port, err := net.SplitHostPort(text)
+	if err != nil {
+		return errors.New("it must be an address and a port, such as " + DefaultListen)
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		return errors.New("the port must be a number from 0 to 65535")
+	}
+	if host != "" && net.ParseIP(host) == nil && !hostName(host) {
+		return errors.New("the address must be an IP address or a host name")
+	}
+	return nil
+}
+
+func host(text string) error {
+	if !hostName(text) {
+		return errors.New("it must be a host name alone, without scheme or port")
+	}
+	return nil
+}
+
+func hostName(text string) bool {
+	return regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?$`).MatchString(text)
+}
+
+func network(text string) error {
+	if !regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`).MatchString(text) {
+		return errors.New("it must be the name of a network")
+	}
+	return nil
+}

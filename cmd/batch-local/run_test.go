@@ -1,0 +1,103 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// outcome is the variable that scripts a simulated job.
+func outcome(json string) string { return "BATCH_LOCAL_OUTCOME=" + json }
+
+// TestRunInterrupted: the first Ctrl-C terminates the job, and run still ends with the job's exit code.
+func TestRunInterrupted(t *testing.T) {
+	_, url := serve(t)
+	p := start(t, nil, "run", "--endpoint", url, "--env", outcome(`{"duration":"1h","logs":["up"]}`), "image")
+	p.until(p.err, "RUNNING")
+	p.until(p.out, "up")
+	p.signal(os.Interrupt)
+	code, _, said := p.end()
+	if code != 143 || !strings.Contains(said, "FAILED") || !strings.Contains(said, "Terminated by Ctrl-C") {
+		t.Errorf("exit code %d, want 143; it said:\n%s", code, said)
+	}
+}
+
+// TestRunInterruptedTwice: the second one leaves at once, also while the job does not mind the first.
+func TestRunInterruptedTwice(t *testing.T) {
+	_, url := serve(t)
+	p := start(t, nil, "run", "--endpoint", url, "--env", outcome(`{"duration":"1h","ignoreStop":true}`), "image")
+	p.until(p.err, "RUNNING")
+	p.signal(os.Interrupt)
+	p.until(p.err, "Ctrl-C again")
+	p.signal(os.Interrupt)
+	if code, _, said := p.end(); code != 130 {
+		t.Errorf("exit code %d, want 130; it said:\n%s", code, said)
+	}
+}
+
+// TestRunUnread: a reader that goes away ends the job, as it would end the program itself.
+func TestRunUnread(t *testing.T) {
+	_, url := serve(t)
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := prepare(t, nil, "run", "--endpoint", url, "--env", outcome(`{"duration":"1h","logs":["1"]}`), "image")
+	p.Stdout = write
+	p.launch()
+	write.Close()
+	read.Close()
+	if code, _, said := p.end(); code != 143 || !strings.Contains(said, "cannot be written") {
+		t.Errorf("exit code %d, want 143; it said:\n%s", code, said)
+	}
+}
+
+// TestRunOnItsOwn: without a server, run has one of its own, for as long as it lasts.
+func TestRunOnItsOwn(t *testing.T) {
+	p := start(t, []string{"BATCH_LOCAL_DRIVER=simulated", "BATCH_LOCAL_LISTEN=127.0.0.1:9"},
+		"run", "--env", outcome(`{"duration":"50ms","logs":["hello","world"],"exitCode":7}`), "registry.test:5000/some/image:1")
+	code, out, said := p.end()
+	if code != 7 || out != "hello\nworld\n" || !strings.Contains(said, "this run starts its own") {
+		t.Errorf("exit code %d, want 7; it printed %q and said:\n%s", code, out, said)
+	}
+}
+
+// TestRunOnItsOwnInterrupted: the job is terminated, then the server ends.
+func TestRunOnItsOwnInterrupted(t *testing.T) {
+	p := start(t, []string{"BATCH_LOCAL_DRIVER=simulated", "BATCH_LOCAL_LISTEN=127.0.0.1:9"},
+		"run", "--env", outcome(`{"duration":"1h"}`), "image")
+	p.until(p.err, "RUNNING")
+	p.signal(os.Interrupt)
+	if code, _, said := p.end(); code != 143 {
+		t.Errorf("exit code %d, want 143; it said:\n%s", code, said)
+	}
+}
+
+// TestLogsFollow: lines come while the job runs, and its end ends the following.
+func TestLogsFollow(t *testing.T) {
+	_, url := serve(t)
+	p := start(t, nil, "run", "--detach", "--endpoint", url, "--env", outcome(`{"duration":"600ms","logs":["first","last"]}`), "image")
+	_, id, _ := p.end()
+	follow := start(t, nil, "logs", "-f", "--endpoint", url, strings.TrimSpace(id))
+	follow.until(follow.out, "first")
+	if code, out, said := follow.end(); code != 0 || out != "last\n" {
+		t.Errorf("exit code %d, want 0; then it printed %q, want the last line; it said:\n%s", code, out, said)
+	}
+}
+
+// TestLogsFollowInterrupted: Ctrl-C ends the following, not the job.
+func TestLogsFollowInterrupted(t *testing.T) {
+	_, url := serve(t)
+	p := start(t, nil, "run", "--detach", "--endpoint", url, "--env", outcome(`{"duration":"1h","logs":["up"]}`), "image")
+	_, id, _ := p.end()
+	id = strings.TrimSpace(id)
+	follow := start(t, nil, "logs", "-f", "--endpoint", url, id)
+	follow.until(follow.out, "up")
+	follow.signal(os.Interrupt)
+	if code, _, said := follow.end(); code != 130 || said != "" {
+		t.Errorf("exit code %d, want 130; it said %q, want nothing", code, said)
+	}
+	if code, _, said := start(t, nil, "wait", "--until", "RUNNING", "--endpoint", url, id).end(); code != 0 {
+		t.Errorf("the job does not run any more: %s", said)
+	}
+}

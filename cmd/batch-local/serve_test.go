@@ -1,0 +1,124 @@
+package main
+
+import (
+	"encoding/json"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+func TestServeEndsAsTold(t *testing.T) {
+	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		t.Run(signal.String(), func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "ready")
+			p := start(t, nil, "serve", "--driver", "simulated", "--listen", "127.0.0.1:0", "--ready-file", file)
+			banner := p.until(p.out, "Ready.")
+			url, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !regexp.MustCompile(`^http://127\.0\.0\.1:[0-9]+\n$`).Match(url) {
+				t.Errorf("the ready file has %q", url)
+			}
+			for _, want := range []string{strings.TrimSpace(string(url)), "export AWS_ENDPOINT_URL_BATCH=" + strings.TrimSpace(string(url)), "simulated"} {
+				if !strings.Contains(banner, want) {
+					t.Errorf("the banner lacks %q:\n%s", want, banner)
+				}
+			}
+			// Testcontainers modules for LocalStack wait for this, at the end of a line.
+			if !strings.HasSuffix(banner, "\nReady.\n") {
+				t.Errorf("the banner does not end with its own line Ready.:\n%s", banner)
+			}
+			p.signal(signal)
+			if code, _, log := p.end(); code != 0 {
+				t.Errorf("exit code %d, want 0; log:\n%s", code, log)
+			}
+			if _, err := os.Stat(file); !os.IsNotExist(err) {
+				t.Errorf("the ready file is still there: %v", err)
+			}
+		})
+	}
+}
+
+func TestServeLogsJSONWhereNobodyReadsAlong(t *testing.T) {
+	p, _ := serve(t, "--log-level", "debug")
+	p.signal(os.Interrupt)
+	_, _, log := p.end()
+	for line := range strings.Lines(log) {
+		if !json.Valid([]byte(line)) {
+			t.Errorf("no JSON: %s", line)
+		}
+	}
+}
+
+func TestServeSaysWhoHasThePort(t *testing.T) {
+	other, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := other.Addr().String()
+	go func() { // takes calls and hangs up
+		for {
+			c, err := other.Accept()
+			if err != nil {
+				return
+			}
+			c.Close()
+		}
+	}()
+	code, _, said := start(t, nil, "serve", "--driver", "simulated", "--listen", address).end()
+	if want := "another program listens on " + address; code != 1 || !strings.Contains(said, want) {
+		t.Errorf("exit code %d, want 1; it said %q, want %q", code, said, want)
+	}
+	other.Close()
+
+	_, url := serve(t)
+	address = strings.TrimPrefix(url, "http://")
+	code, _, said = start(t, nil, "serve", "--driver", "simulated", "--listen", address).end()
+	if want := "another batch-local"; code != 1 || !strings.Contains(said, want) || !strings.Contains(said, address) {
+		t.Errorf("exit code %d, want 1; it said %q, want %q and %q", code, said, want, address)
+	}
+}
+
+func TestHealthcheckFollowsTheSettingsOfServe(t *testing.T) {
+	_, url := serve(t)
+	check := func(variables ...string) int {
+		code, _, _ := start(t, variables, "healthcheck").end()
+		return code
+	}
+	address := "0.0.0.0" + strings.TrimPrefix(url, "http://127.0.0.1")
+	if code := check("BATCH_LOCAL_LISTEN="+address, "AWS_ENDPOINT_URL=http://127.0.0.1:9"); code != 0 {
+		t.Errorf("of the address that serve listens on: exit code %d, want 0", code)
+	}
+	if code := check("AWS_ENDPOINT_URL=" + url); code != 0 {
+		t.Errorf("of AWS_ENDPOINT_URL: exit code %d, want 0", code)
+	}
+	if code := check("AWS_ENDPOINT_URL=http://127.0.0.1:9"); code != 1 {
+		t.Errorf("of an address where nothing is: exit code %d, want 1", code)
+	}
+}
+
+// TestShells lets the shells that are here read what env prints.
+func TestShells(t *testing.T) {
+	const url = "http://127.0.0.1:4711"
+	for shell, script := range map[string]string{
+		"sh":   `eval "$(batch-local env --endpoint ` + url + `)"; echo "$AWS_ENDPOINT_URL_BATCH"`,
+		"bash": `eval $(batch-local env --endpoint ` + url + `); echo "$AWS_ENDPOINT_URL_BATCH"`,
+		"fish": `batch-local env --shell fish --endpoint ` + url + ` | source; echo $AWS_ENDPOINT_URL_BATCH`,
+	} {
+		t.Run(shell, func(t *testing.T) {
+			if _, err := exec.LookPath(shell); err != nil {
+				t.Skip(err)
+			}
+			out, err := exec.CommandContext(t.Context(), shell, "-c", script).Output()
+			if err != nil || strings.TrimSpace(string(out)) != url {
+				t.Errorf("%q, %v; want %s", out, err, url)
+			}
+		})
+	}
+}
