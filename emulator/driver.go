@@ -5,9 +5,11 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"log/slog"
 	"net"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/batch-local/batch-local/emulator/runner"
 	"github.com/batch-local/batch-local/emulator/runner/docker"
@@ -43,21 +45,47 @@ func instanceOf(c Config) string {
 	return hex.EncodeToString(id)
 }
 
-// watched is a driver that remembers whether it is available.
+// watched is a driver that remembers whether it is available, and tells our log when that changes.
 type watched struct {
 	runner.Driver
-	mu sync.Mutex
-	is runner.Availability
+	log   *slog.Logger
+	mu    sync.Mutex
+	is    runner.Availability
+	first chan struct{} // closed when it is known for the first time
+}
+
+func watch(d runner.Driver, log *slog.Logger) *watched {
+	return &watched{Driver: d, log: log, first: make(chan struct{})}
 }
 
 // Watch implements runner.Driver.
 func (w *watched) Watch(ctx context.Context, changed func(runner.Availability)) {
+	known := false
 	w.Driver.Watch(ctx, func(a runner.Availability) {
 		w.mu.Lock()
 		w.is = a
 		w.mu.Unlock()
+		if a.Ready {
+			w.log.Info("jobs can run", "driver", w.Capabilities().Name, "version", a.Version, "endpoint", a.Endpoint)
+		} else {
+			w.log.Warn("jobs have to wait", "reason", a.Reason)
+		}
 		changed(a)
+		if !known {
+			known = true
+			close(w.first)
+		}
 	})
+}
+
+// known waits a moment for the first word of the driver. A caller may go on without: it comes later.
+func (w *watched) known(moment time.Duration) {
+	timer := time.NewTimer(moment)
+	defer timer.Stop()
+	select {
+	case <-w.first:
+	case <-timer.C:
+	}
 }
 
 func (w *watched) availability() runner.Availability {

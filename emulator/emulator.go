@@ -80,7 +80,7 @@ func (e *Emulator) open() error {
 	if err != nil {
 		return err
 	}
-	e.driver = &watched{Driver: driver}
+	e.driver = watch(driver, c.Log)
 	e.runner = runner.New(e.engine, e.driver, runner.Options{OpenLog: e.openLog, Log: c.Log})
 	return nil
 }

@@ -13,9 +13,10 @@ import (
 
 // Times of a server.
 const (
-	headerTime   = 10 * time.Second // for the head of a request
-	idleTime     = 2 * time.Minute  // of a connection without a request
-	shutdownTime = 40 * time.Second // for containers to stop: their own 30 s and some
+	headerTime   = 10 * time.Second       // for the head of a request
+	idleTime     = 2 * time.Minute        // of a connection without a request
+	engineTime   = 250 * time.Millisecond // for the first word of the engine before we say that we are ready
+	shutdownTime = 40 * time.Second       // for containers to stop: their own 30 s and some
 )
 
 // Serve listens, calls ready when calls are answered, and goes on until ctx is done. Then it ends everything in order; hurry
@@ -43,6 +44,7 @@ func (e *Emulator) Serve(ctx context.Context, hurry <-chan struct{}, ready func(
 	remove, err := writeReady(e.config.ReadyFile, e.Info().Addresses[0])
 	if err == nil {
 		if ready != nil {
+			e.driver.known(engineTime)
 			ready(e.Info())
 		}
 		select {

@@ -101,3 +101,18 @@ func TestLogsFollowInterrupted(t *testing.T) {
 		t.Errorf("the job does not run any more: %s", said)
 	}
 }
+
+// TestRunWhoseServerEnds: the job is stopped with its server, and run says why it knows no more.
+func TestRunWhoseServerEnds(t *testing.T) {
+	server, url := serve(t)
+	p := start(t, nil, "run", "--endpoint", url, "--env", outcome(`{"duration":"1h"}`), "image")
+	p.until(p.err, "RUNNING")
+	server.signal(os.Interrupt)
+	if code, _, log := server.end(); code != 0 {
+		t.Errorf("the server ended with %d:\n%s", code, log)
+	}
+	code, _, said := p.end()
+	if code != 1 || !strings.Contains(said, "the server ended") && !strings.Contains(said, "nothing answers") {
+		t.Errorf("exit code %d, want 1; it said:\n%s", code, said)
+	}
+}

@@ -49,6 +49,9 @@ func TestServeLogsJSONWhereNobodyReadsAlong(t *testing.T) {
 	p, _ := serve(t, "--log-level", "debug")
 	p.signal(os.Interrupt)
 	_, _, log := p.end()
+	if !strings.Contains(log, `"msg":"answering calls"`) {
+		t.Errorf("the log does not tell that calls are answered:\n%s", log)
+	}
 	for line := range strings.Lines(log) {
 		if !json.Valid([]byte(line)) {
 			t.Errorf("no JSON: %s", line)

@@ -181,7 +181,8 @@ func told(w http.ResponseWriter, value any, err error, late string) {
 		refuse(w, http.StatusNotFound, err.Error())
 	case errors.Is(err, context.DeadlineExceeded):
 		refuse(w, http.StatusRequestTimeout, late)
-	case errors.Is(err, context.Canceled): // the caller went away
+	case errors.Is(err, context.Canceled): // the caller went away, or we are about to
+		refuse(w, http.StatusServiceUnavailable, "the server ended before the wait was over")
 	default:
 		refuse(w, http.StatusServiceUnavailable, err.Error())
 	}

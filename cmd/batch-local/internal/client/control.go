@@ -19,6 +19,8 @@ import (
 // ErrTimeLimit says that a job was not where it was waited for in time.
 var ErrTimeLimit = errors.New("the time limit has passed")
 
+var errGone = errors.New("the server ended in the middle of a call")
+
 // A StrangerError says that something answers which is no batch-local.
 type StrangerError struct {
 	Endpoint Endpoint
@@ -97,6 +99,9 @@ func (c *Client) control(ctx context.Context, method, path string, query url.Val
 	if err != nil {
 		return lost(ctx, err)
 	}
+	if into != nil && len(body) == 0 && response.StatusCode == http.StatusOK { // a wait that the server's end cut short
+		return errGone
+	}
 	stranger := &StrangerError{c.Endpoint, response.Status, response.Header.Get("Server")}
 	if response.StatusCode == http.StatusRequestTimeout {
 		return ErrTimeLimit
@@ -131,7 +136,7 @@ func lost(ctx context.Context, err error) error {
 		err = failed.Err
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(err.Error(), "connection reset") {
-		return errors.New("the server went away in the middle of a call")
+		return errGone
 	}
 	return err
 }

@@ -43,7 +43,7 @@ func (p *program) banner(info emulator.Info) {
 func engine(info emulator.Info) string {
 	switch {
 	case info.Driver == "simulated":
-		return "simulated: without containers, they end as they are told to"
+		return "simulated: no containers, each ends as its BATCH_LOCAL_OUTCOME says"
 	case info.Engine.State == "ready":
 		return fmt.Sprintf("containers on Docker %s at %s", info.Engine.Version, info.Engine.Endpoint)
 	case info.Engine.Reason != "":

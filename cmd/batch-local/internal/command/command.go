@@ -56,11 +56,7 @@ jobs as containers on your own Docker.`,
 			if len(args) == 0 {
 				return nil
 			}
-			text := fmt.Sprintf("there is no command %q", args[0])
-			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-				text += fmt.Sprintf("; did you mean %s?", near[0])
-			}
-			return usageError{text}
+			return unknownCommand(cmd, args[0])
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -82,6 +78,14 @@ jobs as containers on your own Docker.`,
 	group("jobs", p.run(), p.jobs(), p.logs(), p.wait())
 	group("help", p.versionCommand())
 	return root
+}
+
+func unknownCommand(root *cobra.Command, word string) error {
+	text := fmt.Sprintf("there is no command %q", word)
+	if near := root.SuggestionsFor(word); len(near) > 0 {
+		text += fmt.Sprintf("; did you mean %s?", near[0])
+	}
+	return usageError{text}
 }
 
 // usage is what follows the description in help.

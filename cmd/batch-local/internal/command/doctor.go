@@ -2,12 +2,14 @@ package command
 
 import (
 	"fmt"
+	"net"
 
 	"github.com/spf13/cobra"
 
 	"github.com/batch-local/batch-local/cmd/batch-local/internal/client"
 	"github.com/batch-local/batch-local/cmd/batch-local/internal/doctor"
 	"github.com/batch-local/batch-local/cmd/batch-local/internal/settings"
+	"github.com/batch-local/batch-local/emulator/runner/docker"
 )
 
 func (p *program) doctor() *cobra.Command {
@@ -35,7 +37,8 @@ if something keeps jobs from running.`,
 		}
 		defer c.Close()
 		findings := doctor.Examine(cmd.Context(), doctor.Patient{
-			Version: p.version, Environ: p.environ, Settings: s, Client: c, Inspect: doctor.Inspect,
+			Version: p.version, Environ: p.environ, Settings: s, Client: c, Inspect: docker.Inspect,
+			Resolve: net.DefaultResolver.LookupHost,
 		})
 		if err := cmd.Context().Err(); err != nil {
 			return err

@@ -39,7 +39,9 @@ func variables(url string, who client.Identity) place {
 		p.variables = append(p.variables, [2]string{"AWS_ENDPOINT_URL_" + service.variable, url})
 	}
 	p.variables = append(p.variables,
-		[2]string{"AWS_REGION", p.region}, [2]string{"AWS_ACCESS_KEY_ID", p.key}, [2]string{"AWS_SECRET_ACCESS_KEY", p.secret})
+		[2]string{"AWS_REGION", p.region},
+		[2]string{"AWS_DEFAULT_REGION", p.region}, // the only one that boto3 and version 1 of the AWS CLI read
+		[2]string{"AWS_ACCESS_KEY_ID", p.key}, [2]string{"AWS_SECRET_ACCESS_KEY", p.secret})
 	return p
 }
 
@@ -77,7 +79,10 @@ func (p *program) env() *cobra.Command {
 		Long: `Print what points SDKs, the AWS CLI and other tools at the server, in the form that
 --shell names. Batch and CloudWatch Logs go to batch-local; other services stay
 where they are. The keys are made up: nobody checks them, and no call that goes
-to AWS by mistake can do anything there.`,
+to AWS by mistake can do anything there.
+
+The AWS CLI reads the addresses from versions 1.29 and 2.13 on; an older one needs
+--endpoint-url with each call.`,
 		Example: `  eval "$(batch-local env)"
   batch-local env --shell fish | source
   batch-local env --shell powershell | Invoke-Expression

@@ -12,7 +12,10 @@ import (
 )
 
 // wrongFlag words what pflag refuses as settings do: the flag, the value, what is wrong with it.
-func wrongFlag(_ *cobra.Command, err error) error {
+func wrongFlag(cmd *cobra.Command, err error) error {
+	if unknown := cmd.Flags().Arg(0); !cmd.HasParent() && unknown != "" { // its flags are none of the root's
+		return unknownCommand(cmd, unknown)
+	}
 	var value *pflag.InvalidValueError
 	if errors.As(err, &value) {
 		return usageError{fmt.Sprintf("--%s %s: %v", value.GetFlag().Name, value.GetValue(), value.Unwrap())}

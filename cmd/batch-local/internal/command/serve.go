@@ -47,23 +47,34 @@ Lists in a variable are separated by commas.`,
 			return err
 		}
 		s.Emulator.Version = p.version
-		s.Emulator.Log = p.logger(s)
+		log := p.logger(s)
+		s.Emulator.Log = log
 		e, err := emulator.New(s.Emulator)
 		if err != nil {
 			return err
 		}
 		ctx := cmd.Context()
-		defer context.AfterFunc(ctx, p.ending)()
-		return taken(ctx, e.Serve(ctx, p.interrupt.insisted, p.banner))
+		defer context.AfterFunc(ctx, func() { p.ending(log) })()
+		return taken(ctx, e.Serve(ctx, p.interrupt.insisted, func(info emulator.Info) { p.ready(log, info) }))
 	}
 	return cmd
 }
 
-// ending tells a person that the first Ctrl-C was heard: stopping jobs may take its time.
-func (p *program) ending() {
+// ready tells that calls are answered: a person by the banner, who reads logs by a line of the log too.
+func (p *program) ready(log *slog.Logger, info emulator.Info) {
+	p.banner(info)
+	if !terminal(p.err) {
+		log.Info("answering calls", "addresses", info.Addresses, "driver", info.Driver, "instance", info.Instance, "version", info.Version)
+	}
+}
+
+// ending tells that the first Ctrl-C was heard: stopping jobs may take its time.
+func (p *program) ending(log *slog.Logger) {
 	if terminal(p.err) {
 		p.say("stopping; Ctrl-C again ends it at once")
+		return
 	}
+	log.Info("stopping; a second signal ends it at once")
 }
 
 // logger writes our own log to standard error.

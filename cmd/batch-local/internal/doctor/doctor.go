@@ -38,6 +38,8 @@ type Patient struct {
 	Client   *client.Client
 	// Inspect asks a container engine: the one at an endpoint, or with "" the one that jobs would run on.
 	Inspect func(ctx context.Context, endpoint string) (Engine, error)
+	// Resolve finds the addresses of a name, as net.Resolver.LookupHost does.
+	Resolve func(ctx context.Context, host string) ([]string, error)
 }
 
 // Examine answers what it finds, the most important first. Each check has its own time limit.
@@ -50,7 +52,7 @@ func Examine(ctx context.Context, p Patient) []Finding {
 	} else {
 		findings = append(findings, engine(ctx, p, info)...)
 	}
-	return append(findings, tools(p), hostName(ctx))
+	return append(findings, tools(p), hostName(ctx, p))
 }
 
 // Sick says that something keeps jobs from running.

@@ -12,30 +12,14 @@ import (
 	"time"
 
 	"github.com/batch-local/batch-local/emulator"
+	"github.com/batch-local/batch-local/emulator/runner/docker"
 )
 
-// Engine is what a container engine says of itself.
-type Engine struct {
-	Endpoint     string // unix:///var/run/docker.sock
-	Version      string // 28.5.2
-	OS           string // of containers: "linux", "windows"
-	Architecture string // as uname has it: x86_64, aarch64
-	Cgroups      string // "1", "2"
-	Folder       string // where it keeps images and containers, on its own host
-	CPUs         int
-	Memory       int64 // bytes
-	LimitsMemory bool
-	LimitsSwap   bool
-	LimitsCPU    bool
-	Leftovers    []Leftover
-}
-
-// Leftover is what carries the label of one batch-local instance.
-type Leftover struct {
-	Instance            string
-	Containers, Running int
-	Networks, Volumes   int
-}
+// Engine and Leftover are what package docker knows of a container engine.
+type (
+	Engine   = docker.Facts
+	Leftover = docker.Leftover
+)
 
 const (
 	engineTime  = 10 * time.Second
@@ -162,7 +146,7 @@ func leftovers(e Engine, info *emulator.Info) []Finding {
 		if info != nil && l.Instance == info.Instance {
 			continue
 		}
-		text := fmt.Sprintf("instance %s left %s", l.Instance, strings.Join(l.things(), ", "))
+		text := fmt.Sprintf("instance %s left %s", l.Instance, strings.Join(things(l), ", "))
 		label := " --filter label=batch-local.instance=" + l.Instance + ")"
 		var fix []string
 		if l.Containers > 0 {
@@ -186,7 +170,7 @@ func leftovers(e Engine, info *emulator.Info) []Finding {
 	return findings
 }
 
-func (l Leftover) things() []string {
+func things(l Leftover) []string {
 	var things []string
 	count := func(n int, one string) {
 		if n == 1 {

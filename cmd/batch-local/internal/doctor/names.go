@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"context"
-	"net"
 	"time"
 )
 
@@ -18,10 +17,10 @@ func tools(p Patient) Finding {
 const jobsHost = "host.docker.internal"
 
 // hostName looks the name up here. In jobs it always resolves; here it matters only to somebody who uses one address in both places.
-func hostName(ctx context.Context) Finding {
+func hostName(ctx context.Context, p Patient) Finding {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	if found, err := net.DefaultResolver.LookupHost(ctx, jobsHost); err == nil {
+	if found, err := p.Resolve(ctx, jobsHost); err == nil {
 		return Finding{Well, "names", jobsHost + " is " + found[0] + " here; jobs know it too", ""}
 	}
 	return Finding{Note, "names", jobsHost + " is known to jobs, but not here",

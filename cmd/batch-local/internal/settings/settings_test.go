@@ -158,6 +158,7 @@ func TestRefusals(t *testing.T) {
 		{name: "negative port", words: []string{"--listen", "127.0.0.1:-1"}, want: []string{"--listen 127.0.0.1:-1: the port must be a number from 0 to 65535"}},
 		{name: "one of a list", environ: []string{"BATCH_LOCAL_LISTEN=127.0.0.1:1,x"}, want: []string{"BATCH_LOCAL_LISTEN=x: it must be an address and a port, such as 127.0.0.1:22824"}},
 		{name: "a host with a port", words: []string{"--allow-host", "http://x"}, want: []string{"--allow-host http://x: it must be a host name alone, without scheme or port"}},
+		{name: "a home folder", file: "data-dir: ~/data\n", want: []string{"FILE:1: data-dir: ~/data: ~ is not known here; write the whole path"}},
 		{name: "truth", environ: []string{"BATCH_LOCAL_ALLOW_PRIVILEGED=maybe"}, want: []string{"BATCH_LOCAL_ALLOW_PRIVILEGED=maybe: it must be true or false"}},
 		{name: "what the emulator refuses, by flag", words: []string{"--account", "123"}, want: []string{"--account 123: it must be twelve digits"}},
 		{name: "what the emulator refuses, in the file", file: "region: Mars\n", want: []string{"FILE:1: region: Mars: it must be the name of an AWS region, such as us-east-1"}},

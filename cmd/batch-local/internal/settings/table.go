@@ -39,7 +39,7 @@ func table() []setting {
 			field: func(s *Settings) any { return &s.Emulator.Driver },
 		}, "docker", "simulated"),
 		{
-			name: "data-dir", placeholder: "DIR", check: anything,
+			name: "data-dir", placeholder: "DIR", check: path,
 			help:  "keep all state here (default: in memory only)",
 			field: func(s *Settings) any { return &s.Emulator.DataDir },
 		},
@@ -84,7 +84,7 @@ func table() []setting {
 			field: func(s *Settings) any { return &s.Emulator.AllowHosts },
 		},
 		{
-			name: "ready-file", placeholder: "PATH", check: anything,
+			name: "ready-file", placeholder: "PATH", check: path,
 			help:  "write the base URL here once calls are answered (default: none)",
 			field: func(s *Settings) any { return &s.Emulator.ReadyFile },
 		},
@@ -99,7 +99,7 @@ func table() []setting {
 			field: func(s *Settings) any { return &s.LogFormat },
 		}, "text", "json"),
 		{
-			name: configName, placeholder: "FILE", check: anything,
+			name: configName, placeholder: "FILE", check: path,
 			help:  "YAML file of settings: names of flags without dashes (default: none)",
 			field: func(s *Settings) any { return &s.Config },
 		},

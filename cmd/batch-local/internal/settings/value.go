@@ -11,6 +11,14 @@ import (
 
 func anything(string) error { return nil }
 
+// path refuses what only a shell understands, and only at the beginning of a word: a folder called ~ is a nuisance.
+func path(text string) error {
+	if text == "~" || strings.HasPrefix(text, "~/") {
+		return errors.New("~ is not known here; write the whole path")
+	}
+	return nil
+}
+
 func oneOf(words []string, orNone bool) func(string) error {
 	return func(text string) error {
 		if slices.Contains(words, text) || text == "" && orNone {
