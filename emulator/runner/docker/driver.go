@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -79,7 +80,7 @@ func New(o Options) (*Driver, error) {
 		o.Sandboxes = 4
 	}
 	if o.Client == nil {
-		c, err := newClient()
+		c, err := newClient("")
 		if err != nil {
 			return nil, err
 		}
@@ -95,10 +96,10 @@ func New(o Options) (*Driver, error) {
 	return d, nil
 }
 
-// newClient finds the engine as the docker command does.
-func newClient() (*client.Client, error) {
+// newClient finds the engine as the docker command does, unless an endpoint is given.
+func newClient(endpoint string) (*client.Client, error) {
 	options := []client.Opt{client.WithAPIVersionNegotiation(), client.FromEnv}
-	if host := contextHost(); host != "" {
+	if host := cmp.Or(endpoint, contextHost()); host != "" {
 		options = append(options, client.WithHost(host))
 	}
 	c, err := client.NewClientWithOpts(options...)

@@ -11,6 +11,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/network"
+	"github.com/google/uuid"
 
 	"github.com/batch-local/batch-local/emulator/batch"
 )
@@ -36,6 +37,7 @@ type sandboxes struct {
 	hosts  map[batch.HostID]*hostBox
 	spare  chan *sandbox
 	making sync.WaitGroup
+	coming int  // spare ones on their way
 	filled bool // somebody has asked for a task's own
 	closed bool
 
@@ -140,39 +142,38 @@ func (s *sandboxes) lost(host batch.HostID, h *hostBox) {
 }
 
 func (s *sandboxes) takeOwn(ctx context.Context, t batch.Task) (*sandbox, error) {
-	s.mu.Lock()
-	if !s.filled {
-		s.filled = true
-		for range cap(s.spare) {
-			s.refill(t)
-		}
-	}
-	s.mu.Unlock()
+	defer s.fill(t) // after the task has its own: the first one should not wait behind those to come
 	select {
 	case box := <-s.spare:
-		s.mu.Lock()
-		s.refill(t)
-		s.mu.Unlock()
 		return box, nil
 	default:
 	}
 	return s.make(ctx, "task", t.HostName)
 }
 
-// refill makes one more sandbox for a task to come. The lock is held.
-func (s *sandboxes) refill(t batch.Task) {
-	if s.closed {
-		return
+// fill makes sandboxes for tasks to come until there are enough, or enough on their way.
+func (s *sandboxes) fill(t batch.Task) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.filled = true
+	for !s.closed && len(s.spare)+s.coming < cap(s.spare) {
+		s.coming++
+		s.refill(t)
 	}
+}
+
+// refill makes one more. The lock is held.
+func (s *sandboxes) refill(t batch.Task) {
 	// Its name has to be chosen before its task is known, as the address of a real network interface has.
 	name := t.HostName
 	s.making.Go(func() {
 		box, err := s.make(context.Background(), "task", name)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.coming--
 		if err != nil {
 			return // the task that misses it makes its own, and tells the error
 		}
-		s.mu.Lock()
-		defer s.mu.Unlock()
 		if !s.closed {
 			select {
 			case s.spare <- box:
@@ -231,13 +232,13 @@ func (s *sandboxes) make(ctx context.Context, of, hostName string) (*sandbox, er
 		LogConfig:   container.LogConfig{Type: "none"},
 		IpcMode:     "private",
 	}
-	name := ""
-	if of != "task" {
-		name = "batch-local-" + d.options.Instance + "-" + of
+	name := "batch-local-" + d.options.Instance + "-" + of
+	if of == "task" { // there are several, and none is looked for by its name
+		name += "-" + uuid.NewString()[:8]
 	}
 	created, err := d.client.ContainerCreate(ctx, config, host, nil, nil, name)
 	id := created.ID
-	if cerrdefs.IsConflict(err) && name != "" {
+	if cerrdefs.IsConflict(err) && of != "task" {
 		id, err = name, nil
 	}
 	if err != nil {
@@ -317,24 +318,24 @@ func (s *sandboxes) reconnect(ctx context.Context, arch string) {
 	s.networkOnce.Lock()
 	s.networked = false
 	s.networkOnce.Unlock()
-	if err := s.sweep(ctx); err != nil {
+	if err := s.sweep(ctx, false); err != nil {
 		s.driver.log.Warn("left-over sandboxes could not be looked for", "error", err)
 	}
 }
 
-// sweep removes sandboxes of this instance that no container is in and that this process does not know.
-func (s *sandboxes) sweep(ctx context.Context) error {
-	all, err := s.driver.client.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", labelInstance+"="+s.driver.options.Instance))})
+// sweep removes sandboxes of this instance that no container is in and that this process does not know; or all.
+func (s *sandboxes) sweep(ctx context.Context, all bool) error {
+	list, err := s.driver.client.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", labelInstance+"="+s.driver.options.Instance))})
 	if err != nil {
 		return err
 	}
 	used := map[string]bool{}
-	for _, c := range all {
+	for _, c := range list {
 		used[c.HostConfig.NetworkMode] = true
 	}
-	for _, c := range all {
+	for _, c := range list {
 		box := &sandbox{id: c.ID}
-		if c.Labels[labelSandbox] == "" || used[string(box.mode())] || s.knows(c.ID) {
+		if c.Labels[labelSandbox] == "" || !all && (used[string(box.mode())] || s.knows(c.ID)) {
 			continue
 		}
 		s.remove(ctx, box)
@@ -390,6 +391,10 @@ func (s *sandboxes) close(ctx context.Context, keep bool) {
 		removing.Go(func() { s.remove(ctx, box) })
 	}
 	removing.Wait()
+	// Those that an earlier process made, and whose tasks this one took over, it does not know.
+	if err := s.sweep(ctx, !keep); err != nil {
+		s.driver.log.Warn("left-over sandboxes could not be looked for", "error", err)
+	}
 	s.removeNetwork(ctx)
 }
 

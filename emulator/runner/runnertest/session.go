@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/batch-local/batch-local/emulator/api"
 	"github.com/batch-local/batch-local/emulator/batch"
@@ -120,6 +121,10 @@ func (r *run) report(p batch.Report) {
 	wrong := func(format string, args ...any) { r.wrong = append(r.wrong, fmt.Sprintf(format, args...)) }
 	if p.Attempt != r.task.Attempt && p.Attempt != (batch.AttemptID{}) { // the runner fills it in
 		wrong("a report for %s", p.Attempt)
+	}
+	// Wide enough for an engine on another machine, narrow enough for a wrong unit.
+	if off := time.Since(time.UnixMilli(p.At)).Abs(); p.At != 0 && off > time.Hour {
+		wrong("%s was reported with a time that is %v off", p.State, off)
 	}
 	switch {
 	case isClosed(r.done):

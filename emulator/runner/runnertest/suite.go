@@ -16,6 +16,8 @@ import (
 type Work struct {
 	// Stdout and Stderr are lines to print, each output in its order.
 	Stdout, Stderr []string
+	// Rest is printed on stdout after the lines, without a newline behind it.
+	Rest string
 	// For is the time to run. Where Stdout or Stderr has more than one line, the lines may be spread over it.
 	For time.Duration
 	// Wait runs until it is stopped; the lines are printed at the start, when a stop would be noticed.
@@ -99,13 +101,13 @@ func (o Options) run(t *testing.T, f func(*session)) {
 	s := &session{T: t, o: o, ctx: ctx, driver: o.New(t), host: newHost()}
 	defer func() {
 		s.tearDown()
-		if o.Leftovers != nil {
+		if err := goleak.Find(append([]goleak.Option{before}, o.Leaks...)...); err != nil {
+			t.Errorf("after Close: %v", err)
+		}
+		if o.Leftovers != nil { // after goleak: it may leave a connection open to look through
 			if left := o.Leftovers(t); len(left) > 0 {
 				t.Errorf("left behind after Close: %q", left)
 			}
-		}
-		if err := goleak.Find(append(o.Leaks, before)...); err != nil {
-			t.Errorf("after Close: %v", err)
 		}
 	}()
 	f(s)

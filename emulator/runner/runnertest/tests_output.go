@@ -25,6 +25,19 @@ func outputTests() []test {
 			r.exits(0, "")
 			r.printed(out, err)
 		}},
+		{"keeps a last line without a newline", func(s *session) {
+			r := s.start(s.task(Work{Stdout: []string{"whole"}, Rest: "not whole"}))
+			r.exits(0, "")
+			r.printed([]string{"whole", "not whole"}, nil)
+		}},
+		{"keeps a line whole that it was detached in", func(s *session) {
+			r := s.start(s.task(Work{Stdout: []string{"ready"}, Rest: "not whole", For: 300 * time.Millisecond}))
+			r.runs("ready")
+			r.detach(runner.ErrDetach)
+			again := s.start(r.task)
+			again.exits(0, "")
+			again.printed([]string{"ready", "not whole"}, nil)
+		}},
 		{"loses no line of many", func(s *session) {
 			lines := numbered("line", 2000)
 			r := s.start(s.task(Work{Stdout: lines, Exit: 5}))

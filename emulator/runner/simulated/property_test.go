@@ -343,19 +343,18 @@ func (s story) end() int {
 func TestStories(t *testing.T) {
 	named := invariants()
 	rapid.Check(t, func(r *rapid.T) {
-		s := drawStory(r)
-		var told tale
-		synctest.Test(t, func(*testing.T) { told = s.play() }) // a goroutine that is left behind fails here
-		for name, holds := range named {
+		for range 10 {
+			s := drawStory(r)
+			var told tale
+			synctest.Test(t, func(*testing.T) { told = s.play() }) // a goroutine that is left behind fails here
 			if len(told.reports) == 0 && told.err == nil {
-				r.Fatalf("no report at all\n%+v", s)
+				r.Fatalf("no report at all\nstory %+v", s)
 			}
-			if err := holds(s, told); err != nil {
-				r.Errorf("does not hold: %s: %v", name, err)
+			for name, holds := range named {
+				if err := holds(s, told); err != nil {
+					r.Errorf("does not hold: %s: %v\nstory %+v\nreports %+v\nevents %+v", name, err, s, told.reports, told.events)
+				}
 			}
-		}
-		if r.Failed() {
-			r.Logf("story %+v\nreports %+v\nevents %+v", s, told.reports, told.events)
 		}
 	})
 }
