@@ -109,6 +109,11 @@ func (r *run) close() {
 		r.driver.log.Warn("the output of a container broke off", "container", r.id, "error", err)
 	}
 	r.unfollow()
+	if r.record != nil {
+		if err := r.record.finish(context.Background()); err != nil && !cerrdefs.IsNotFound(err) {
+			r.driver.log.Warn("the end of a container's output could not be read", "container", r.id, "error", err)
+		}
+	}
 	if err := r.log.Close(); err != nil {
 		r.driver.log.Error("the log of a job could not be kept whole", "attempt", r.attempt.Attempt, "error", err)
 	}

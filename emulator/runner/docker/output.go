@@ -21,39 +21,66 @@ func attached(reader io.Reader, log runner.Log) error {
 	return err
 }
 
-// recorded copies what the engine kept of a container's outputs and goes on with what comes, leaving out the lines that the
-// log has already. It is for containers that an earlier process attached to.
-func (d *Driver) recorded(ctx context.Context, id string, log runner.Log) error {
-	stream, err := d.client.ContainerLogs(ctx, id, container.LogsOptions{ShowStdout: true, ShowStderr: true, Follow: true, Timestamps: true})
+// A recording is what the engine kept of a container's outputs, for containers that an earlier process attached to. Lines that the
+// log has already are left out.
+type recording struct {
+	driver *Driver
+	id     string
+	log    runner.Log
+	seen   [2]int64 // lines that are in the log
+}
+
+func (d *Driver) recording(id string, log runner.Log) *recording {
+	r := &recording{driver: d, id: id, log: log}
+	r.seen[runner.Stdout], r.seen[runner.Stderr] = log.Lines()
+	return r
+}
+
+// follow copies whole lines, those that are there and those that come, until the container ends or ctx is done.
+func (r *recording) follow(ctx context.Context) error { return r.read(ctx, true) }
+
+// finish copies the rest when the container has ended. Following misses a last line without newline.
+func (r *recording) finish(ctx context.Context) error { return r.read(ctx, false) }
+
+func (r *recording) read(ctx context.Context, follow bool) error {
+	stream, err := r.driver.client.ContainerLogs(ctx, r.id, container.LogsOptions{ShowStdout: true, ShowStderr: true, Follow: follow, Timestamps: true})
 	if err != nil {
 		return err
 	}
 	defer stream.Close()
-	r := recording{log: log}
-	r.skip[runner.Stdout], r.skip[runner.Stderr] = log.Lines()
-	return r.copy(stream)
+	f := frames{log: r.log, skip: r.seen}
+	err = f.copy(stream, !follow)
+	for std := range f.added {
+		r.seen[std] += f.added[std]
+	}
+	return err
 }
 
-// recording reads frames: a header of eight bytes with the output and the size, then a time stamp, a space and at most 16 KiB
+// frames reads the engine's record: a header of eight bytes with the output and the size, then a time stamp, a space and at most 16 KiB
 // of a line. Only the last frame of a line ends with a newline (runtime.md 12).
-type recording struct {
-	log  runner.Log
-	skip [2]int64
-	line [2]bytes.Buffer
-	at   [2]time.Time
+type frames struct {
+	log   runner.Log
+	skip  [2]int64
+	added [2]int64
+	line  [2]bytes.Buffer
+	at    [2]time.Time
 }
 
 // longestLine is how much of a line without end is kept in memory; a longer one goes to the log in parts.
 const longestLine = 256 << 10
 
-func (r *recording) copy(stream io.Reader) error {
+// copy reads to the end; last says whether a line without newline there is one.
+func (r *frames) copy(stream io.Reader, last bool) error {
 	in := bufio.NewReaderSize(stream, 64<<10)
 	var header [8]byte
 	var frame []byte
 	for {
 		if _, err := io.ReadFull(in, header[:]); err != nil {
-			if errors.Is(err, io.EOF) {
+			if errors.Is(err, io.EOF) && last {
 				return r.rest()
+			}
+			if errors.Is(err, io.EOF) {
+				return nil
 			}
 			return err
 		}
@@ -75,7 +102,7 @@ func (r *recording) copy(stream io.Reader) error {
 	}
 }
 
-func (r *recording) frame(std runner.Std, frame []byte) error {
+func (r *frames) frame(std runner.Std, frame []byte) error {
 	stamp, text, found := bytes.Cut(frame, []byte(" "))
 	if !found {
 		text = nil
@@ -93,16 +120,17 @@ func (r *recording) frame(std runner.Std, frame []byte) error {
 	return nil
 }
 
-func (r *recording) flush(std runner.Std) error {
+func (r *frames) flush(std runner.Std) error {
 	defer r.line[std].Reset()
 	if r.skip[std] > 0 {
 		r.skip[std]--
 		return nil
 	}
+	r.added[std]++
 	return r.log.Append(std, r.at[std], r.line[std].Bytes())
 }
 
-func (r *recording) rest() error {
+func (r *frames) rest() error {
 	var errs []error
 	for _, std := range []runner.Std{runner.Stdout, runner.Stderr} {
 		if r.line[std].Len() > 0 {

@@ -61,6 +61,7 @@ type run struct {
 	events   *listener
 	since    time.Time  // when it started
 	output   chan error // ends when the outputs are closed and in the log
+	record   *recording // of a container that was taken over; nil otherwise
 	unfollow func()     // breaks the output off
 	forget   func()     // ends events
 	log      runner.Log
@@ -133,7 +134,8 @@ func (r *run) create(ctx context.Context, config *container.Config, host *contai
 	if r.box != nil {
 		host.NetworkMode = r.box.mode()
 	}
-	limited, cancel := context.WithTimeout(ctx, createTime)
+	// A stop does not cut the call short: the engine would make the container all the same, and nobody would know it.
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), createTime)
 	defer cancel()
 	name := containerName(r.attempt.Attempt)
 	for pulled := false; ; pulled = true {
@@ -141,7 +143,7 @@ func (r *run) create(ctx context.Context, config *container.Config, host *contai
 		switch {
 		case err == nil:
 			r.know(created.ID)
-			return nil
+			return ctx.Err()
 		case cerrdefs.IsConflict(err):
 			return r.conflict(ctx, name)
 		case !pulled && noSuchImage(err):
@@ -283,7 +285,8 @@ func (r *run) takeOver(ctx context.Context, is container.InspectResponse) error 
 	r.unfollow = unfollow
 	r.driver.engine.wake(is.ID) // it may have ended before anybody listened
 	r.output = make(chan error, 1)
-	go func() { r.output <- r.driver.recorded(reading, is.ID, log) }()
+	r.record = r.driver.recording(is.ID, log)
+	go func() { r.output <- r.record.follow(reading) }()
 	p := batch.Report{State: batch.Running}
 	if at, err := time.Parse(time.RFC3339Nano, is.State.StartedAt); err == nil {
 		r.since, p.At = at, at.UnixMilli()

@@ -148,7 +148,7 @@ func (s *sandboxes) takeOwn(ctx context.Context, t batch.Task) (*sandbox, error)
 		return box, nil
 	default:
 	}
-	return s.make(ctx, "task", t.HostName)
+	return s.make(context.WithoutCancel(ctx), "task", t.HostName)
 }
 
 // fill makes sandboxes for tasks to come until there are enough, or enough on their way.

@@ -109,6 +109,9 @@ func words(w runnertest.Work) []string {
 	for _, line := range w.Stderr {
 		then("err", line)
 	}
+	if w.Rest != "" {
+		then("raw", w.Rest)
+	}
 	if w.For > 0 {
 		then("sleep", w.For.String())
 	}
