@@ -40,6 +40,9 @@ func (g Guard) Wrap(next http.Handler) http.Handler {
 
 func check(r *http.Request, names map[string]bool) string {
 	host := hostOf(r.Host)
+	if host == "" {
+		return "The request does not say which host it is for."
+	}
 	if !ours(host, names) {
 		return "The host " + host + " is not one of this machine's names. --allow-host " + host + " makes it one."
 	}
