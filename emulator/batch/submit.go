@@ -1,7 +1,6 @@
 package batch
 
 import (
-	"regexp"
 	"strings"
 )
 
@@ -76,10 +75,18 @@ func (s *State) platformOf(q *Queue) Platform {
 // namePattern is AWS's own, as its messages print it.
 const namePattern = "[a-zA-Z_0-9-]{1,128}"
 
-var legalName = regexp.MustCompile("^" + namePattern + "$")
-
-// LegalName says whether text can be the name of a resource.
-func LegalName(text string) bool { return legalName.MatchString(text) }
+// LegalName says whether text can be the name of a resource: whether it has namePattern. A hundred ids are checked for one DescribeJobs,
+// so it is no regular expression.
+func LegalName(text string) bool {
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c == '-':
+		default:
+			return false
+		}
+	}
+	return text != "" && len(text) <= 128
+}
 
 // UnsupportedName is how Batch refuses a text that cannot be a name, in lookups (jobs.md 10.3, 12).
 func UnsupportedName(text string) error {

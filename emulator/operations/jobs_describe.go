@@ -42,15 +42,15 @@ func (s *Service) DescribeJobs(ctx context.Context, in *api.DescribeJobsInput) (
 func Detail(state *batch.State, j *batch.Job) api.JobDetail {
 	d := api.JobDetail{
 		JobArn:        new(string(j.ARN())),
-		JobId:         new(string(j.ID)),
+		JobId:         (*string)(&j.ID),
 		JobName:       &j.Name,
-		JobQueue:      new(string(j.Queue)),
-		JobDefinition: new(string(j.Definition)),
+		JobQueue:      (*string)(&j.Queue),
+		JobDefinition: (*string)(&j.Definition),
 		Status:        j.Status,
-		StatusReason:  optional(j.StatusReason),
+		StatusReason:  optional(&j.StatusReason),
 		CreatedAt:     &j.CreatedAt,
-		StartedAt:     nonzero(j.StartedAt),
-		StoppedAt:     nonzero(j.StoppedAt),
+		StartedAt:     nonzero(&j.StartedAt),
+		StoppedAt:     nonzero(&j.StoppedAt),
 		Attempts:      []api.AttemptDetail{},
 		DependsOn:     []api.JobDependency{},
 		EksAttempts:   []api.EksAttemptDetail{},
@@ -88,14 +88,14 @@ func Detail(state *batch.State, j *batch.Job) api.JobDetail {
 
 func attemptDetail(state *batch.State, j *batch.Job, a *batch.Attempt) api.AttemptDetail {
 	return api.AttemptDetail{
-		StartedAt:    nonzero(a.StartedAt),
-		StoppedAt:    nonzero(a.StoppedAt),
-		StatusReason: optional(a.StatusReason),
+		StartedAt:    nonzero(&a.StartedAt),
+		StoppedAt:    nonzero(&a.StoppedAt),
+		StatusReason: optional(&a.StatusReason),
 		Container: &api.AttemptContainerDetail{
 			ContainerInstanceArn: instanceARN(j, a),
 			TaskArn:              taskARN(j, a),
 			ExitCode:             a.ExitCode,
-			Reason:               optional(a.Reason),
+			Reason:               optional(&a.Reason),
 			LogStreamName:        logStream(state, j, a),
 			NetworkInterfaces:    interfaces(a),
 		},
@@ -138,7 +138,7 @@ func containerDetail(state *batch.State, j *batch.Job) *api.ContainerDetail {
 		d.LogStreamName = logStream(state, j, a)
 		d.NetworkInterfaces = interfaces(a)
 		d.ExitCode = a.ExitCode
-		d.Reason = optional(a.Reason)
+		d.Reason = optional(&a.Reason)
 	}
 	return d
 }
@@ -149,7 +149,7 @@ func logStream(state *batch.State, j *batch.Job, a *batch.Attempt) *string {
 		return nil
 	}
 	_, stream := state.LogStream(j, a)
-	return optional(stream)
+	return optional(&stream)
 }
 
 func taskARN(j *batch.Job, a *batch.Attempt) *string {
@@ -176,18 +176,19 @@ func interfaces(a *batch.Attempt) []api.NetworkInterface {
 	return []api.NetworkInterface{{AttachmentId: new(batch.AttachmentID(a.TaskID)), PrivateIpv4Address: &a.PrivateIPv4}}
 }
 
-func optional(text string) *string {
-	if text == "" {
+// optional and nonzero answer pointers into a record, which never changes, or nil.
+func optional(text *string) *string {
+	if *text == "" {
 		return nil
 	}
-	return &text
+	return text
 }
 
-func nonzero(n int64) *int64 {
-	if n == 0 {
+func nonzero(n *int64) *int64 {
+	if *n == 0 {
 		return nil
 	}
-	return &n
+	return n
 }
 
 func onlyTrue(b bool) *bool {

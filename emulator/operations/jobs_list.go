@@ -166,23 +166,23 @@ func glob(pattern, text string) bool {
 func summary(j *batch.Job, filtered bool) api.JobSummary {
 	s := api.JobSummary{
 		JobArn:       new(string(j.ARN())),
-		JobId:        new(string(j.ID)),
+		JobId:        (*string)(&j.ID),
 		JobName:      &j.Name,
 		Status:       j.Status,
-		StatusReason: optional(j.StatusReason),
+		StatusReason: optional(&j.StatusReason),
 		CreatedAt:    &j.CreatedAt,
-		StartedAt:    nonzero(j.StartedAt),
-		StoppedAt:    nonzero(j.StoppedAt),
+		StartedAt:    nonzero(&j.StartedAt),
+		StoppedAt:    nonzero(&j.StoppedAt),
 		IsCancelled:  onlyTrue(j.Cancelled),
 		IsTerminated: onlyTrue(j.Terminated),
 	}
 	if filtered {
-		s.JobDefinition = new(string(j.Definition))
+		s.JobDefinition = (*string)(&j.Definition)
 	}
 	if a := j.Attempt(); a != nil {
 		s.Container = &api.ContainerSummary{}
 		if batch.Ended(j.Status) {
-			s.Container.ExitCode, s.Container.Reason = a.ExitCode, optional(a.Reason)
+			s.Container.ExitCode, s.Container.Reason = a.ExitCode, optional(&a.Reason)
 		}
 	}
 	return s
