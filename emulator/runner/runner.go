@@ -29,8 +29,10 @@ type Runner struct {
 
 	mu      sync.Mutex
 	running map[batch.AttemptID]*drive
-	closed  bool
-	tasks   sync.WaitGroup
+	// finished are attempts whose drive was done before the engine's word that they are over was looked at.
+	finished map[batch.AttemptID]bool
+	closed   bool
+	tasks    sync.WaitGroup
 	// abandon is closed when no more is to be tried.
 	abandon chan struct{}
 }
@@ -39,6 +41,8 @@ type Runner struct {
 type drive struct {
 	cancel context.CancelCauseFunc
 	done   chan struct{}
+	// over says that the engine's word that the attempt is over was looked at.
+	over bool
 	// removing says that its containers are being taken away under it.
 	removing bool
 }
@@ -48,7 +52,7 @@ func New(e *engine.Engine, d Driver, o Options) *Runner {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Runner{engine: e, driver: d, options: o, running: map[batch.AttemptID]*drive{}, abandon: make(chan struct{})}
+	return &Runner{engine: e, driver: d, options: o, running: map[batch.AttemptID]*drive{}, finished: map[batch.AttemptID]bool{}, abandon: make(chan struct{})}
 }
 
 // Run works until ctx is done. Attempts that run then go on until Shutdown.
@@ -148,6 +152,9 @@ func (r *Runner) look(id batch.AttemptID) {
 	switch {
 	case r.closed:
 	case w == over && d != nil: // it is on its way out
+		d.over = true
+	case w == over && r.finished[id]:
+		delete(r.finished, id)
 	case w == gone && d != nil:
 		d.cancel(ErrDetach)
 		if !d.removing { // a drive that was told to stop before does not hear of the detaching; without its containers it ends
@@ -157,7 +164,11 @@ func (r *Runner) look(id batch.AttemptID) {
 	case w == gone || w == over:
 		r.start(id, func(ctx context.Context) { r.remove(ctx, id, failed) })
 	case d == nil:
-		d = r.start(id, func(ctx context.Context) { r.drive(ctx, task) })
+		d = r.start(id, func(ctx context.Context) {
+			if r.drive(ctx, task) {
+				r.finish(id)
+			}
+		})
 		fallthrough
 	default:
 		if w == stop {
@@ -188,8 +199,18 @@ const (
 	lastPause  = 5 * time.Second
 )
 
-// drive runs an attempt to its end, again and again if the driver does not know how it stands.
-func (r *Runner) drive(ctx context.Context, task batch.Task) {
+// finish notes that nothing is left to be done for an attempt.
+func (r *Runner) finish(id batch.AttemptID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.running[id].over {
+		r.finished[id] = true
+	}
+}
+
+// drive runs an attempt to its end, again and again if the driver does not know how it stands, and answers whether it told the
+// engine of that end.
+func (r *Runner) drive(ctx context.Context, task batch.Task) bool {
 	attempt := Attempt{Task: task, OpenLog: func(c batch.Container) (Log, error) { return r.options.OpenLog(task, c) }}
 	ended, failed := false, false
 	report := func(p batch.Report) {
@@ -223,17 +244,18 @@ func (r *Runner) drive(ctx context.Context, task batch.Task) {
 			timer.Stop()
 		case <-r.abandon:
 			timer.Stop()
-			return
+			return false
 		}
 		pause = min(2*pause, lastPause)
 	}
 	if !ended {
 		if w, _, _ := r.wanted(task.Attempt); w != gone {
-			return // left for the next process
+			return false // left for the next process
 		}
 		failed = true
 	}
 	r.remove(context.WithoutCancel(ctx), task.Attempt, failed)
+	return ended
 }
 
 // run is the driver's Run; a panic there costs this attempt one more try, not the process.

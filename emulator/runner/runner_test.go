@@ -1,0 +1,293 @@
+package runner_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/batch-local/batch-local/emulator/api"
+	"github.com/batch-local/batch-local/emulator/batch"
+	"github.com/batch-local/batch-local/emulator/engine"
+	"github.com/batch-local/batch-local/emulator/runner"
+)
+
+var scope = batch.Scope{Account: "000000000000", Region: "us-east-1"}
+
+// A scripted driver does what a test says, and notes what it was asked for.
+type scripted struct {
+	run       func(ctx context.Context, a runner.Attempt, report func(batch.Report)) error
+	there     []batch.AttemptID // what an earlier process left
+	available chan runner.Availability
+
+	mu      sync.Mutex
+	runs    []string
+	removed []string
+	closed  []bool
+}
+
+func (d *scripted) Run(ctx context.Context, a runner.Attempt, report func(batch.Report)) error {
+	d.mu.Lock()
+	d.runs = append(d.runs, a.JobName)
+	d.mu.Unlock()
+	return d.run(ctx, a, report)
+}
+
+func (d *scripted) Remove(_ context.Context, id batch.AttemptID, failed bool) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	how := "ended well"
+	if failed {
+		how = "failed"
+	}
+	d.removed = append(d.removed, how)
+	return nil
+}
+
+func (d *scripted) List(context.Context) ([]batch.AttemptID, error) { return d.there, nil }
+
+func (d *scripted) Watch(ctx context.Context, changed func(runner.Availability)) {
+	for {
+		select {
+		case a := <-d.available:
+			changed(a)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (d *scripted) Capabilities() runner.Capabilities { return runner.Capabilities{Name: "scripted"} }
+
+func (d *scripted) Close(_ context.Context, keep bool) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.closed = append(d.closed, keep)
+	return nil
+}
+
+func (d *scripted) noted() (runs, removed []string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.runs), slices.Clone(d.removed)
+}
+
+// A stage is an engine and a runner with a scripted driver, in a bubble.
+type stage struct {
+	*testing.T
+	engine *engine.Engine
+	runner *runner.Runner
+	driver *scripted
+	end    func()
+}
+
+func play(t *testing.T, d *scripted, f func(s *stage)) {
+	synctest.Test(t, func(t *testing.T) {
+		e, err := engine.New(engine.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.available = make(chan runner.Availability)
+		r := runner.New(e, d, runner.Options{OpenLog: func(batch.Task, batch.Container) (runner.Log, error) { return runner.DiscardLog{}, nil }})
+		ctx, cancel := context.WithCancel(t.Context())
+		var loop sync.WaitGroup
+		loop.Go(func() { r.Run(ctx) })
+		s := &stage{T: t, engine: e, runner: r, driver: d, end: sync.OnceFunc(func() { cancel(); loop.Wait() })}
+		defer e.Close()
+		defer s.end()
+		s.update(func(tx *batch.Tx) error {
+			a := batch.Environment{ARN: scope.ARN("compute-environment", "e"), Scope: scope, Name: "e", Platform: batch.EC2, MaxMilliVCPU: 100_000, Host: "i-0",
+				Detail: &api.ComputeEnvironmentDetail{State: api.CEStateEnabled, Status: api.CEStatusValid, EcsClusterArn: new("arn:aws:ecs:r:a:cluster/c")}}
+			tx.RegisterDefinition(scope, "d", batch.EC2, api.JobDefinition{ContainerProperties: &api.ContainerProperties{Image: new("i"), Vcpus: new(int32(1)), Memory: new(int32(64))}})
+			return errors.Join(tx.CreateEnvironment(a), tx.CreateQueue(batch.Queue{ARN: scope.ARN("job-queue", "q"), Scope: scope, Name: "q", Environments: []batch.ARN{a.ARN}, Detail: &api.JobQueueDetail{State: api.JQStateEnabled}}))
+		})
+		f(s)
+	})
+}
+
+func (s *stage) update(f func(*batch.Tx) error) {
+	s.Helper()
+	if err := s.engine.Update(s.Context(), f); err != nil {
+		s.Fatal(err)
+	}
+}
+
+func (s *stage) ready() {
+	s.driver.available <- runner.Availability{Ready: true}
+	synctest.Wait()
+}
+
+func (s *stage) submit(name string) (id batch.JobID) {
+	s.Helper()
+	s.update(func(tx *batch.Tx) error {
+		j, err := tx.Submit(batch.Submission{Scope: scope, Name: name, Queue: "q", Definition: "d"})
+		if err == nil {
+			id = j.ID
+		}
+		return err
+	})
+	synctest.Wait()
+	return id
+}
+
+func (s *stage) job(id batch.JobID) (job *batch.Job) {
+	s.engine.View(s.Context(), func(state *batch.State) { job = state.AnyJob(id) })
+	return job
+}
+
+func (s *stage) wants(id batch.JobID, status batch.Status, reason string) {
+	s.Helper()
+	if j := s.job(id); j.Status != status || j.StatusReason != reason {
+		s.Errorf("job is %s (%s), want %s (%s)", j.Status, j.StatusReason, status, reason)
+	}
+}
+
+func (s *stage) shutdown(limit time.Duration, keep bool) {
+	s.Helper()
+	s.end()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	if err := s.runner.Shutdown(ctx, keep); err != nil {
+		s.Error(err)
+	}
+}
+
+// untilStopped runs until it is told to stop, and ends with a code; or is detached.
+func untilStopped(code int32) func(context.Context, runner.Attempt, func(batch.Report)) error {
+	return func(ctx context.Context, _ runner.Attempt, report func(batch.Report)) error {
+		report(batch.Report{State: batch.Running})
+		<-ctx.Done()
+		if errors.Is(context.Cause(ctx), runner.ErrStop) {
+			report(batch.Report{State: batch.Exited, ExitCode: &code})
+		}
+		return nil
+	}
+}
+
+// TestNothingBeforeTheEngine: jobs wait with the reason, and run when the driver can.
+func TestNothingBeforeTheEngine(t *testing.T) {
+	d := &scripted{run: untilStopped(0)}
+	play(t, d, func(s *stage) {
+		d.available <- runner.Availability{Reason: "no engine there"}
+		id := s.submit("a")
+		s.wants(id, batch.Runnable, "no engine there")
+		s.ready()
+		s.wants(id, batch.RunningOn, "")
+		s.shutdown(time.Minute, false)
+		if runs, removed := d.noted(); !slices.Equal(runs, []string{"a"}) || !slices.Equal(removed, []string{"ended well"}) {
+			t.Errorf("runs %v, removed %v", runs, removed)
+		}
+	})
+}
+
+// TestDriverInTrouble: a driver that does not know, and one that panics, are asked again, with growing pauses, and the job runs once.
+func TestDriverInTrouble(t *testing.T) {
+	tries := 0
+	d := &scripted{}
+	d.run = func(_ context.Context, _ runner.Attempt, report func(batch.Report)) error {
+		switch tries++; tries {
+		case 1:
+			return errors.New("the engine is away")
+		case 2:
+			panic("a mistake")
+		}
+		report(batch.Report{State: batch.Running})
+		report(batch.Report{State: batch.Exited, ExitCode: new(int32(0))})
+		return nil
+	}
+	play(t, d, func(s *stage) {
+		s.ready()
+		began := time.Now()
+		id := s.submit("a")
+		s.wants(id, batch.Starting, "")
+		time.Sleep(time.Minute)
+		s.wants(id, batch.Succeeded, batch.ReasonExited)
+		if took := s.job(id).StoppedAt - began.UnixMilli(); took != 300 || len(s.job(id).Attempts) != 1 {
+			t.Errorf("it ended after %d ms and %d attempts, want 300 ms and one", took, len(s.job(id).Attempts))
+		}
+	})
+}
+
+// TestTerminate reaches the driver, also while the driver is in trouble, and what is over is removed once.
+func TestTerminate(t *testing.T) {
+	d := &scripted{run: untilStopped(143)}
+	play(t, d, func(s *stage) {
+		s.ready()
+		id := s.submit("a")
+		s.update(func(tx *batch.Tx) error { tx.Terminate(scope, id, "enough"); return nil })
+		synctest.Wait()
+		s.wants(id, batch.Failed, "enough")
+		if _, removed := d.noted(); !slices.Equal(removed, []string{"failed"}) {
+			t.Errorf("removed %v", removed)
+		}
+	})
+}
+
+// TestReset: attempts of jobs that are no more are detached and removed, and Settle returns when they are.
+func TestReset(t *testing.T) {
+	d := &scripted{run: untilStopped(0)}
+	play(t, d, func(s *stage) {
+		s.ready()
+		s.submit("a")
+		s.submit("b")
+		s.update(func(tx *batch.Tx) error { tx.Clear(func(batch.Scope) bool { return true }); return nil })
+		if err := s.runner.Settle(s.Context()); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if _, removed := d.noted(); len(removed) < 2 {
+			t.Errorf("removed %v, want both", removed)
+		}
+	})
+}
+
+// TestSweep: what an earlier process left of attempts that nobody wants is removed when the engine is there.
+func TestSweep(t *testing.T) {
+	d := &scripted{run: untilStopped(0), there: []batch.AttemptID{{Job: "of nobody", Number: 1}}}
+	play(t, d, func(s *stage) {
+		s.ready()
+		if runs, removed := d.noted(); len(runs) != 0 || len(removed) != 1 {
+			t.Errorf("runs %v, removed %v", runs, removed)
+		}
+	})
+}
+
+// TestShutdown: keep detaches and leaves; stop stops and removes; what does not stop in time is removed all the same.
+func TestShutdown(t *testing.T) {
+	for name, test := range map[string]struct {
+		keep    bool
+		run     func(context.Context, runner.Attempt, func(batch.Report)) error
+		status  batch.Status
+		removed int
+	}{
+		"keep": {true, untilStopped(0), batch.RunningOn, 0},
+		"stop": {false, untilStopped(0), batch.Succeeded, 1},
+		"does not stop": {false, func(ctx context.Context, _ runner.Attempt, report func(batch.Report)) error {
+			report(batch.Report{State: batch.Running})
+			<-ctx.Done()
+			time.Sleep(time.Hour)
+			return errors.New("the engine is away")
+		}, batch.RunningOn, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := &scripted{run: test.run}
+			play(t, d, func(s *stage) {
+				s.ready()
+				id := s.submit("a")
+				s.shutdown(30*time.Second, test.keep)
+				if j := s.job(id); j.Status != test.status {
+					t.Errorf("the job is %s, want %s", j.Status, test.status)
+				}
+				if _, removed := d.noted(); len(removed) != test.removed {
+					t.Errorf("removed %v, want %d", removed, test.removed)
+				}
+				if !slices.Equal(d.closed, []bool{test.keep}) {
+					t.Errorf("closed %v", d.closed)
+				}
+			})
+		})
+	}
+}
