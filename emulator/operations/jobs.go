@@ -12,11 +12,15 @@ import (
 // jobName is the rule for names of jobs: as for resources, but the first character is a letter or a digit (jobs.md 11).
 var jobName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_-]{0,127}$`)
 
-const maxDependencies = 20
+// Limits of a submission (jobs.md 16).
+const (
+	maxDependencies   = 20
+	maxSubmissionSize = 30 << 10
+)
 
 // SubmitJob adds a job to a queue (jobs.md 11).
 func (s *Service) SubmitJob(ctx context.Context, in *api.SubmitJobInput) (*api.SubmitJobOutput, error) {
-	if err := checkSubmission(in); err != nil {
+	if err := checkSubmission(in, api.CallerFrom(ctx).Size); err != nil {
 		return nil, err
 	}
 	submission := batch.Submission{
@@ -54,8 +58,10 @@ func (s *Service) SubmitJob(ctx context.Context, in *api.SubmitJobInput) (*api.S
 }
 
 // checkSubmission is what needs no state. AWS's own refusals come first, then what batch-local does not do yet.
-func checkSubmission(in *api.SubmitJobInput) error {
+func checkSubmission(in *api.SubmitJobInput, size int) error {
 	switch {
+	case size > maxSubmissionSize:
+		return api.Invalid("Job size must be less than 30 KiB, got %d KiB", size>>10)
 	case !jobName.MatchString(*in.JobName):
 		return api.Invalid("Job name should match valid pattern")
 	case len(in.DependsOn) > maxDependencies:

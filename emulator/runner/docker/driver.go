@@ -124,9 +124,7 @@ func (d *Driver) Watch(ctx context.Context, changed func(runner.Availability)) {
 
 // Close implements runner.Driver.
 func (d *Driver) Close(ctx context.Context, keep bool) error {
-	if d.engine.ready() {
-		d.boxes.close(ctx, keep)
-	}
+	d.boxes.close(ctx, keep, d.engine.ready())
 	d.engine.stop()
 	return d.client.Close()
 }

@@ -369,19 +369,24 @@ func (s *sandboxes) remove(ctx context.Context, box *sandbox) {
 	}
 }
 
-// close removes the sandboxes and, if nothing is on it, the network. With keep, those that a task is in stay.
-func (s *sandboxes) close(ctx context.Context, keep bool) {
+// close removes the sandboxes and, if nothing is on it, the network, where there is an engine to ask. With keep, those that a task is in stay.
+func (s *sandboxes) close(ctx context.Context, keep, engine bool) {
 	s.mu.Lock()
 	s.closed = true
 	hosts := s.hosts
 	s.hosts = map[batch.HostID]*hostBox{}
 	s.mu.Unlock()
-	s.making.Wait()
-	var removing sync.WaitGroup
 	for _, h := range hosts {
 		if h.expires != nil {
 			h.expires.Stop()
 		}
+	}
+	s.making.Wait()
+	if !engine {
+		return
+	}
+	var removing sync.WaitGroup
+	for _, h := range hosts {
 		if h.box != nil && (!keep || h.users == 0) {
 			removing.Go(func() { s.remove(ctx, h.box) })
 		}
