@@ -73,8 +73,8 @@ func TestGoSDK(t *testing.T) {
 			if diff := cmp.Diff(test.code, j.Container.ExitCode); diff != "" {
 				t.Errorf("exit code (-want +got):\n%s", diff)
 			}
-			if !(*j.CreatedAt <= *j.StartedAt && *j.StartedAt <= *j.StoppedAt) {
-				t.Errorf("times out of order: created %d, started %d, stopped %d", *j.CreatedAt, *j.StartedAt, *j.StoppedAt)
+			if created, started, stopped := aws.ToInt64(j.CreatedAt), aws.ToInt64(j.StartedAt), aws.ToInt64(j.StoppedAt); !(created <= started && started <= stopped) {
+				t.Fatalf("times out of order: created %d, started %d, stopped %d", created, started, stopped)
 			}
 			lines := sorted(s.printed(ctx, j.Container.LogStreamName))
 			if diff := cmp.Diff(test.lines, lines); diff != "" {

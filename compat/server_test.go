@@ -209,6 +209,9 @@ func describe(ctx context.Context, t *testing.T, c *batch.Client, id string) typ
 // printed is all that the job's last attempt printed.
 func (s *server) printed(ctx context.Context, stream *string) []string {
 	s.t.Helper()
+	if stream == nil {
+		s.t.Fatal("the job has no log stream: it did not run")
+	}
 	var lines []string
 	in := &cloudwatchlogs.GetLogEventsInput{LogGroupName: aws.String("/aws/batch/job"), LogStreamName: stream, StartFromHead: aws.Bool(true)}
 	for {

@@ -2,7 +2,6 @@ package docker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -10,7 +9,6 @@ import (
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
-	"github.com/docker/docker/api/types/network"
 	"github.com/google/uuid"
 
 	"github.com/batch-local/batch-local/emulator/batch"
@@ -41,9 +39,9 @@ type sandboxes struct {
 	filled bool // somebody has asked for a task's own
 	closed bool
 
-	networkOnce sync.Mutex
-	networked   bool // the network is there
-	image       string
+	preparing sync.Mutex
+	network   string // id of the network; empty: to be looked for
+	image     string
 }
 
 // hostBox is the sandbox of an instance, made once for all who ask.
@@ -215,9 +213,20 @@ func (s *sandboxes) replace(ctx context.Context, box *sandbox) {
 	s.remove(ctx, box)
 }
 
-// make brings up a sandbox. Of an instance there is one at most, by its name: one that an earlier process left is taken over.
+// make brings up a sandbox. Another emulator may remove the network that both use at the moment when nothing is on it; then it is made
+// once more.
 func (s *sandboxes) make(ctx context.Context, of, hostName string) (*sandbox, error) {
-	image, err := s.prepare(ctx)
+	box, err := s.tryMake(ctx, of, hostName)
+	if cerrdefs.IsNotFound(err) {
+		s.forget()
+		box, err = s.tryMake(ctx, of, hostName)
+	}
+	return box, err
+}
+
+// tryMake makes a sandbox. Of an instance there is one at most, by its name: one that an earlier process left is taken over.
+func (s *sandboxes) tryMake(ctx context.Context, of, hostName string) (*sandbox, error) {
+	network, image, err := s.prepare(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -227,7 +236,7 @@ func (s *sandboxes) make(ctx context.Context, of, hostName string) (*sandbox, er
 		Labels: map[string]string{labelInstance: d.options.Instance, labelSandbox: of},
 	}
 	host := &container.HostConfig{
-		NetworkMode: container.NetworkMode(d.options.Network),
+		NetworkMode: container.NetworkMode(network),
 		ExtraHosts:  []string{"host.docker.internal:host-gateway"},
 		LogConfig:   container.LogConfig{Type: "none"},
 		IpcMode:     "private",
@@ -242,71 +251,47 @@ func (s *sandboxes) make(ctx context.Context, of, hostName string) (*sandbox, er
 		id, err = name, nil
 	}
 	if err != nil {
-		s.forgetPreparations(err)
 		return nil, fmt.Errorf("create a sandbox: %w", err)
 	}
 	if err := d.client.ContainerStart(ctx, id, container.StartOptions{}); err != nil {
-		s.forgetPreparations(err)
-		return nil, errors.Join(fmt.Errorf("start a sandbox: %w", err), d.client.ContainerRemove(ctx, id, container.RemoveOptions{Force: true}))
+		s.remove(ctx, &sandbox{id: id})
+		return nil, fmt.Errorf("start a sandbox: %w", err)
 	}
 	is, err := d.client.ContainerInspect(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("inspect a sandbox: %w", err)
 	}
 	box := &sandbox{id: is.ID}
-	if n := is.NetworkSettings.Networks[d.options.Network]; n != nil {
+	for _, n := range is.NetworkSettings.Networks { // it is on one
 		box.ipv4 = n.IPAddress
 	}
 	return box, nil
 }
 
 // prepare has the network and the image there.
-func (s *sandboxes) prepare(ctx context.Context) (image string, err error) {
-	s.networkOnce.Lock()
-	defer s.networkOnce.Unlock()
-	if s.networked {
-		return s.image, nil
-	}
-	if err := s.ensureNetwork(ctx); err != nil {
-		return "", err
+func (s *sandboxes) prepare(ctx context.Context) (network, image string, err error) {
+	s.preparing.Lock()
+	defer s.preparing.Unlock()
+	if s.network != "" {
+		return s.network, s.image, nil
 	}
 	s.mu.Lock()
 	arch := s.arch
 	s.mu.Unlock()
 	if s.image, err = s.driver.pauseImage(ctx, arch); err != nil {
-		return "", fmt.Errorf("import the image of sandboxes: %w", err)
+		return "", "", fmt.Errorf("import the image of sandboxes: %w", err)
 	}
-	s.networked = true
-	return s.image, nil
+	if s.network, err = s.driver.ensureNetwork(ctx); err != nil {
+		return "", "", fmt.Errorf("make the network %s: %w", s.driver.options.Network, err)
+	}
+	return s.network, s.image, nil
 }
 
-// forgetPreparations looks at network and image again the next time, if one of them may be what is missing.
-func (s *sandboxes) forgetPreparations(err error) {
-	if cerrdefs.IsNotFound(err) {
-		s.networkOnce.Lock()
-		s.networked = false
-		s.networkOnce.Unlock()
-	}
-}
-
-// ensureNetwork makes the network if nobody has. Two emulators may use it at once.
-func (s *sandboxes) ensureNetwork(ctx context.Context) error {
-	d := s.driver
-	_, err := d.client.NetworkInspect(ctx, d.options.Network, network.InspectOptions{})
-	if err == nil || !cerrdefs.IsNotFound(err) {
-		return err
-	}
-	_, err = d.client.NetworkCreate(ctx, d.options.Network, network.CreateOptions{
-		Driver: "bridge",
-		Labels: map[string]string{labelInstance: d.options.Instance},
-	})
-	if cerrdefs.IsConflict(err) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("make the network %s: %w", d.options.Network, err)
-	}
-	return nil
+// forget has network and image looked for again.
+func (s *sandboxes) forget() {
+	s.preparing.Lock()
+	defer s.preparing.Unlock()
+	s.network = ""
 }
 
 // reconnect is told that the engine is there, for the first time or again. Sandboxes may be gone, and an earlier process may
@@ -315,9 +300,7 @@ func (s *sandboxes) reconnect(ctx context.Context, arch string) {
 	s.mu.Lock()
 	s.arch = arch
 	s.mu.Unlock()
-	s.networkOnce.Lock()
-	s.networked = false
-	s.networkOnce.Unlock()
+	s.forget()
 	if err := s.sweep(ctx, false); err != nil {
 		s.driver.log.Warn("left-over sandboxes could not be looked for", "error", err)
 	}
@@ -400,19 +383,5 @@ func (s *sandboxes) close(ctx context.Context, keep, engine bool) {
 	if err := s.sweep(ctx, !keep); err != nil {
 		s.driver.log.Warn("left-over sandboxes could not be looked for", "error", err)
 	}
-	s.removeNetwork(ctx)
-}
-
-// removeNetwork removes the network if it is ours or another emulator's of the past, and nothing is on it.
-func (s *sandboxes) removeNetwork(ctx context.Context) {
-	name := s.driver.options.Network
-	if name == "host" {
-		return
-	}
-	n, err := s.driver.client.NetworkInspect(ctx, name, network.InspectOptions{})
-	if err != nil || n.Labels[labelInstance] == "" || len(n.Containers) > 0 {
-		return
-	}
-	// Somebody may have joined it in this moment; then the engine refuses, which is right.
-	_ = s.driver.client.NetworkRemove(ctx, n.ID)
+	s.driver.removeNetwork(ctx)
 }

@@ -159,6 +159,9 @@ func (l *Log) Closed() bool {
 
 // Events are the lines so far, in order of arrival; empty lines make none.
 func (l *Log) Events() []Event {
+	if l == nil { // it was never opened, which its test has told
+		return nil
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return append([]Event(nil), l.events...)
