@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/docker/docker/api/types/events"
@@ -17,6 +18,9 @@ type engine struct {
 	driver *Driver
 	cancel context.CancelFunc
 	done   chan struct{}
+
+	// connections counts how often the engine was found: what was attached to an earlier connection may have broken off.
+	connections atomic.Int64
 
 	mu        sync.Mutex
 	is        runner.Availability
@@ -101,6 +105,7 @@ func (e *engine) connect(ctx context.Context) error {
 		return err
 	default:
 	}
+	e.connections.Add(1)
 	e.driver.boxes.reconnect(ctx, version.Arch)
 	e.set(runner.Availability{Ready: true, Version: version.Version, Endpoint: c.DaemonHost()}, version.Arch)
 	e.wakeAll() // what happened while nobody listened

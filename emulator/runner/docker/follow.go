@@ -105,16 +105,34 @@ func (r *run) detach() {
 
 // close waits until all that the container printed is in its log.
 func (r *run) close() {
+	d := r.driver
 	if err := <-r.output; err != nil {
-		r.driver.log.Warn("the output of a container broke off", "container", r.id, "error", err)
+		d.log.Warn("the output of a container broke off", "container", r.id, "error", err)
 	}
 	r.unfollow()
+	if r.record == nil && r.attached != d.engine.connections.Load() {
+		r.reopen()
+	}
 	if r.record != nil {
 		if err := r.record.finish(context.Background()); err != nil && !cerrdefs.IsNotFound(err) {
-			r.driver.log.Warn("the end of a container's output could not be read", "container", r.id, "error", err)
+			d.log.Warn("the end of a container's output could not be read", "container", r.id, "error", err)
 		}
 	}
 	if err := r.log.Close(); err != nil {
-		r.driver.log.Error("the log of a job could not be kept whole", "attempt", r.attempt.Attempt, "error", err)
+		d.log.Error("the log of a job could not be kept whole", "attempt", r.attempt.Attempt, "error", err)
 	}
+}
+
+// reopen turns to the engine's record of the output, because the engine was away and what was attached to it may have missed something.
+func (r *run) reopen() {
+	if err := r.log.Abandon(); err != nil {
+		r.driver.log.Error("the log of a job could not be kept", "attempt", r.attempt.Attempt, "error", err)
+	}
+	log, err := r.attempt.OpenLog(r.container)
+	if err != nil {
+		r.driver.log.Error("the log of a job cannot be written; the end of what it printed is lost", "attempt", r.attempt.Attempt, "error", err)
+		r.log = runner.DiscardLog{}
+		return
+	}
+	r.log, r.record = log, r.driver.recording(r.id, log)
 }

@@ -62,6 +62,7 @@ type run struct {
 	since    time.Time  // when it started
 	output   chan error // ends when the outputs are closed and in the log
 	record   *recording // of a container that was taken over; nil otherwise
+	attached int64      // the connection of the engine when it was attached to
 	unfollow func()     // breaks the output off
 	forget   func()     // ends events
 	log      runner.Log
@@ -107,7 +108,7 @@ func (r *run) up(ctx context.Context) error {
 // repair says whether a start that failed may go well with something changed, and changes it.
 func (r *run) repair(ctx context.Context, host *container.HostConfig, err error) bool {
 	switch {
-	case len(host.Ulimits) > 0 && len(r.container.Properties.Ulimits) == 0 && strings.Contains(err.Error(), "rlimit"):
+	case len(host.Ulimits) > 0 && (r.container.Properties == nil || len(r.container.Properties.Ulimits) == 0) && strings.Contains(err.Error(), "rlimit"):
 		// Ours, not the user's, and the engine itself may have no more.
 		r.driver.noUlimits.Store(true)
 		host.Ulimits = nil
@@ -215,6 +216,7 @@ func (r *run) start(ctx context.Context) error {
 		return fail(cannotStart, "started", "3m0s", err)
 	}
 	r.started, r.events, r.forget = true, heard, forget
+	r.attached = d.engine.connections.Load()
 	r.since = startedAt(heard)
 	r.unfollow = conn.Close
 	if r.log, err = r.attempt.OpenLog(r.container); err != nil {
