@@ -39,15 +39,12 @@ func ParseEventID(text string) (EventID, bool) {
 	if !ok {
 		return EventID{}, false
 	}
-	low := new(big.Int).SetUint64(^uint64(0))
-	index := new(big.Int).And(n, low).Uint64()
-	n.Rsh(n, 64)
-	stream := new(big.Int).And(n, new(big.Int).SetUint64(1<<(serialBits-64-16)-1)).Uint64()
+	word := new(big.Int).SetUint64(^uint64(0))
+	id := EventID{Index: new(big.Int).And(n, word).Uint64()}
+	id.Stream = new(big.Int).And(n.Rsh(n, 64), word).Uint64()
 	n.Rsh(n, serialBits-64)
-	if !n.IsInt64() {
-		return EventID{}, false
-	}
-	return EventID{Time: n.Int64(), Stream: stream, Index: index}, true
+	id.Time = n.Int64()
+	return id, n.IsInt64() && id.String() == text // there are bits that we leave empty
 }
 
 // Less orders ids.
