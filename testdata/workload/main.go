@@ -3,7 +3,10 @@
 //
 //	echo TEXT...        print a line on stdout         err TEXT...        print a line on stderr
 //	raw TEXT            print without a newline        lines N [WIDTH]    print N numbered lines, padded
+//	sequence N PAUSE    print a line, pause, N times   both N             N numbered lines on each of stdout, stderr in turn
+//	flood BYTES         print so many bytes, in lines of 100
 //	exit N              end with a code                sleep DURATION     wait
+//	spin DURATION       keep one CPU busy
 //	trap CODE [TEXT]    from now on, SIGTERM prints a line and ends with CODE
 //	ignore              from now on, SIGTERM does nothing
 //	alloc MIB           take and touch so much memory, and hold it
@@ -65,6 +68,14 @@ func do(action string, args []string) error {
 		fmt.Print(arg(0))
 	case "lines":
 		return lines(arg(0), arg(1))
+	case "flood":
+		return flood(arg(0))
+	case "both":
+		return both(arg(0))
+	case "sequence":
+		return sequence(arg(0), arg(1))
+	case "spin":
+		return spin(arg(0))
 	case "exit":
 		code, err := strconv.Atoi(arg(0))
 		if err != nil {
@@ -116,6 +127,60 @@ func lines(count, width string) error {
 		fmt.Fprintf(out, "%-*d\n", w, i)
 	}
 	return out.Flush()
+}
+
+// flood ends with a whole line or with what is left of the count.
+func flood(size string) error {
+	n, err := strconv.Atoi(size)
+	if err != nil {
+		return err
+	}
+	line := strings.Repeat("0123456789", 10)[:99] + "\n"
+	out := bufio.NewWriterSize(os.Stdout, 64<<10)
+	for ; n > 0; n -= len(line) {
+		if _, err := out.WriteString(line[max(0, len(line)-n):]); err != nil {
+			return err
+		}
+	}
+	return out.Flush()
+}
+
+func both(count string) error {
+	n, err := strconv.Atoi(count)
+	if err != nil {
+		return err
+	}
+	for i := range n {
+		fmt.Println("out", i)
+		fmt.Fprintln(os.Stderr, "err", i)
+	}
+	return nil
+}
+
+func sequence(count, pause string) error {
+	n, err := strconv.Atoi(count)
+	if err != nil {
+		return err
+	}
+	d, err := time.ParseDuration(pause)
+	if err != nil {
+		return err
+	}
+	for i := range n {
+		fmt.Printf("%d of %d\n", i+1, n)
+		time.Sleep(d)
+	}
+	return nil
+}
+
+func spin(duration string) error {
+	d, err := time.ParseDuration(duration)
+	if err != nil {
+		return err
+	}
+	for end := time.Now().Add(d); time.Now().Before(end); {
+	}
+	return nil
 }
 
 func trap(code, text string) error {

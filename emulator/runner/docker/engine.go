@@ -33,6 +33,7 @@ type engine struct {
 type listener struct {
 	happens chan struct{}  // has a value after something did
 	started chan time.Time // has the time when it started, if that was while somebody listened
+	oom     chan struct{}  // has a value after the kernel killed something in it for memory
 }
 
 // Times of the connection.
@@ -98,7 +99,7 @@ func (e *engine) connect(ctx context.Context) error {
 	messages, errs := c.Events(following, events.ListOptions{Filters: filters.NewArgs(
 		filters.Arg("type", string(events.ContainerEventType)),
 		filters.Arg("label", labelInstance+"="+e.driver.options.Instance),
-		filters.Arg("event", string(events.ActionStart)), filters.Arg("event", string(events.ActionDie)), filters.Arg("event", string(events.ActionDestroy)),
+		filters.Arg("event", string(events.ActionStart)), filters.Arg("event", string(events.ActionDie)), filters.Arg("event", string(events.ActionOOM)), filters.Arg("event", string(events.ActionDestroy)),
 	)})
 	select {
 	case err := <-errs:
@@ -179,7 +180,7 @@ func (e *engine) await(ctx context.Context) error {
 
 // listen is for one listener for each container. forget ends it.
 func (e *engine) listen(container string) (l *listener, forget func()) {
-	l = &listener{happens: make(chan struct{}, 1), started: make(chan time.Time, 1)}
+	l = &listener{happens: make(chan struct{}, 1), started: make(chan time.Time, 1), oom: make(chan struct{}, 1)}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.listeners[container] = l
@@ -203,6 +204,8 @@ func (e *engine) tell(m events.Message) {
 		case l.started <- time.Unix(0, m.TimeNano):
 		default: // only the first start counts
 		}
+	case m.Action == events.ActionOOM:
+		nudge(l.oom)
 	default:
 		nudge(l.happens)
 	}

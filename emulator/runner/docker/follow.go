@@ -42,7 +42,7 @@ func (r *run) follow(ctx context.Context) error {
 				r.detach()
 				return nil
 			}
-			stop = nil
+			stop, r.stopping = nil, true
 			stopping = r.stop()
 		}
 	}
@@ -86,13 +86,35 @@ func (r *run) look(ctx context.Context) (ended bool, err error) {
 		return false, nil
 	}
 	r.close()
-	p := batch.Report{State: batch.Exited, ExitCode: new(int32(is.State.ExitCode)), Reason: exitReason(is.State.OOMKilled, is.State.Error)}
+	p := batch.Report{State: batch.Exited, ExitCode: new(int32(is.State.ExitCode)), Reason: exitReason(is.State.OOMKilled || r.killedForMemory(is.State.ExitCode), is.State.Error)}
 	if at, err := time.Parse(time.RFC3339Nano, is.State.FinishedAt); err == nil {
 		p.At = max(at.UnixMilli(), r.since.UnixMilli())
 	}
 	r.report(p)
 	return true, nil
 }
+
+// oomTime is how long the engine's word of a memory kill may be behind the exit that follows from it.
+const oomTime = 250 * time.Millisecond
+
+// killedForMemory says whether a container that was killed, and not by us, was killed for its memory. On a busy machine the engine hears of
+// that only after the exit, and then its state does not tell it.
+func (r *run) killedForMemory(code int) bool {
+	if code != killed || r.stopping {
+		return false
+	}
+	timer := time.NewTimer(oomTime)
+	defer timer.Stop()
+	select {
+	case <-r.events.oom:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// killed is the exit code of a process that SIGKILL ended.
+const killed = 137
 
 // detach leaves the container as it is.
 func (r *run) detach() {

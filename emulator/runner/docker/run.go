@@ -58,6 +58,7 @@ type run struct {
 	box      *sandbox
 	id       string // the container's
 	started  bool
+	stopping bool // we want it to end
 	events   *listener
 	since    time.Time  // when it started
 	output   chan error // ends when the outputs are closed and in the log

@@ -1,0 +1,35 @@
+package docker
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// The engine's own state does not tell a memory kill that it hears of after the exit; its event does (spec/runtime.md 9).
+func TestMemoryKillToldAfterTheExit(t *testing.T) {
+	for name, c := range map[string]struct {
+		code     int
+		stopping bool
+		told     time.Duration // after the exit; never if 0
+		want     bool
+	}{
+		"told in time":               {code: killed, told: oomTime / 2, want: true},
+		"never told":                 {code: killed},
+		"told too late":              {code: killed, told: 2 * oomTime},
+		"killed because we asked":    {code: killed, stopping: true, told: time.Millisecond},
+		"another process was killed": {code: 1, told: time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := &run{stopping: c.stopping, events: &listener{oom: make(chan struct{}, 1)}}
+				if c.told > 0 {
+					time.AfterFunc(c.told, func() { nudge(r.events.oom) })
+				}
+				if got := r.killedForMemory(c.code); got != c.want {
+					t.Errorf("got %v, want %v", got, c.want)
+				}
+			})
+		})
+	}
+}
