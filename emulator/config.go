@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"regexp"
 	"slices"
+	"time"
 )
 
 // Config says what an emulator is like. The zero value is one with Docker, in memory, on a free port of the loopback.
@@ -23,6 +24,8 @@ type Config struct {
 	KeepContainers string
 	// OnExit is what becomes of running containers at the end: "stop" (default without DataDir) or "keep" (default with it).
 	OnExit string
+	// JobRetention is how long ended jobs are shown, in the emulator's time (default 168 h, as AWS).
+	JobRetention time.Duration
 	// Pull is the image policy: "missing" (default), "always" or "never".
 	Pull string
 	// JobNetwork is the network that jobs are on (default batch-local), or "host".
@@ -36,6 +39,9 @@ type Config struct {
 	// Log takes our own log; nil discards it.
 	Log *slog.Logger
 }
+
+// defaultRetention is how long AWS shows ended jobs at least (jobs.md 2.10).
+const defaultRetention = 7 * 24 * time.Hour
 
 // A ConfigError is a field with a bad value.
 type ConfigError struct {
@@ -66,6 +72,9 @@ func (c Config) Validate() error {
 			return &ConfigError{field.name, field.value, fmt.Sprintf("must be one of %v", field.values)}
 		}
 	}
+	if c.JobRetention < 0 {
+		return &ConfigError{"JobRetention", c.JobRetention.String(), "must not be negative"}
+	}
 	if c.Account != "" && !accountPattern.MatchString(c.Account) {
 		return &ConfigError{"Account", c.Account, "must be twelve digits"}
 	}
@@ -89,6 +98,9 @@ func (c Config) withDefaults() Config {
 	set(&c.Pull, "missing")
 	set(&c.JobNetwork, "batch-local")
 	set(&c.Version, "devel")
+	if c.JobRetention == 0 {
+		c.JobRetention = defaultRetention
+	}
 	if c.DataDir == "" {
 		set(&c.OnExit, "stop")
 	} else {

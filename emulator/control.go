@@ -3,7 +3,6 @@ package emulator
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/batch-local/batch-local/emulator/api"
 	"github.com/batch-local/batch-local/emulator/batch"
@@ -28,7 +27,7 @@ func (e *Emulator) Info() Info {
 		Region:    e.config.Region,
 		Limits:    control.Limits{RequestBytes: maxRequest},
 		DataDir:   e.config.DataDir,
-		Clock:     control.Clock{Now: time.Now().UTC().Format("2006-01-02T15:04:05.000Z07:00")},
+		Clock:     e.Clock(),
 	}
 }
 
@@ -91,12 +90,20 @@ func within(scope control.Scope) func(batch.Scope) bool {
 // Reset implements control.Emulator.
 func (e *Emulator) Reset(ctx context.Context, scope control.Scope) error {
 	all := within(scope)
+	everything := scope == control.Scope{}
 	err := e.engine.Update(ctx, func(tx *batch.Tx) error {
 		tx.Clear(all)
+		if everything {
+			tx.SetHolds(nil)
+		}
 		return nil
 	})
 	if err != nil {
 		return err
+	}
+	if everything {
+		e.outcomes.set(nil)
+		e.clock.Reset()
 	}
 	if err := e.runner.Settle(ctx); err != nil {
 		return err

@@ -43,6 +43,8 @@ var mayImport = map[string]struct {
 	"emulator/runner/simulated":  {ours: []string{"emulator/api", "emulator/batch", "emulator/runner"}, not: []string{"net", "net/http", "os"}, why: "needs nothing"},
 	"emulator/runner/runnertest": {ours: []string{"emulator/api", "emulator/batch", "emulator/runner"}, others: []string{"github.com/google/go-cmp/", "go.uber.org/goleak"}, why: "for tests of drivers"},
 	"emulator/logs":              {others: []string{"github.com/google/uuid", "github.com/tidwall/btree"}, why: "streams of text; it knows of no job"},
+	"emulator/clock":             {others: []string{"github.com/tidwall/btree"}, not: []string{"net", "net/http", "os"}, why: "time, and nothing else"},
+	"emulator/events":            {ours: []string{"emulator/api", "emulator/batch"}, others: []string{"github.com/google/uuid"}, not: []string{"net", "net/http", "os"}, why: "what the core tells, kept for followers"},
 	"emulator/control":           {ours: []string{"emulator/api"}, others: []string{"github.com/gorilla/mux"}, why: "through a small interface of its own"},
 	"emulator": {
 		ours: []string{"emulator/"}, why: "puts the parts together",

@@ -16,12 +16,13 @@ import (
 	"github.com/batch-local/batch-local/emulator/runner/simulated"
 )
 
-func newDriver(c Config, instance string) (runner.Driver, error) {
+func (e *Emulator) newDriver() (runner.Driver, error) {
+	c := e.config
 	if c.Driver == "simulated" {
-		return simulated.New(simulated.Options{}), nil
+		return simulated.New(simulated.Options{Clock: e.clock, Outcomes: e.outcomes.of, Log: c.Log}), nil
 	}
 	return docker.New(docker.Options{
-		Instance:        instance,
+		Instance:        e.instance,
 		Pull:            c.Pull,
 		KeepContainers:  c.KeepContainers,
 		Network:         c.JobNetwork,

@@ -9,8 +9,10 @@ import (
 	"sync"
 
 	"github.com/batch-local/batch-local/emulator/batch"
+	"github.com/batch-local/batch-local/emulator/clock"
 	"github.com/batch-local/batch-local/emulator/control"
 	"github.com/batch-local/batch-local/emulator/engine"
+	"github.com/batch-local/batch-local/emulator/events"
 	"github.com/batch-local/batch-local/emulator/journal"
 	"github.com/batch-local/batch-local/emulator/logs"
 	"github.com/batch-local/batch-local/emulator/runner"
@@ -25,6 +27,9 @@ type Emulator struct {
 	logs     *logs.Store
 	driver   *watched
 	runner   *runner.Runner
+	clock    *clock.Clock
+	events   *events.Stream
+	outcomes rules
 	handler  http.Handler
 
 	mu        sync.Mutex
@@ -59,29 +64,35 @@ func New(c Config) (*Emulator, error) {
 func (e *Emulator) open() error {
 	c := e.config
 	e.instance = instanceOf(c)
-	options := engine.Options{}
+	e.clock = clock.New()
 	logFolder := ""
 	if c.DataDir != "" {
 		j, err := journal.Open(c.DataDir)
 		if err != nil {
 			return err
 		}
-		e.journal, options.Journal, e.instance = j, j, j.Instance()
+		e.journal, e.instance = j, j.Instance()
 		logFolder = filepath.Join(c.DataDir, "logs")
 	}
 	var err error
-	if e.logs, err = logs.Open(logs.Options{Dir: logFolder}); err != nil {
+	if e.logs, err = logs.Open(logs.Options{Dir: logFolder, Now: e.clock.Now}); err != nil {
 		return fmt.Errorf("open the logs: %w", err)
+	}
+	e.events = events.New(e.instance)
+	options := engine.Options{Clock: e.clock, Retention: c.JobRetention, Observe: e.events.Observe}
+	if e.journal != nil {
+		options.Journal = e.journal
 	}
 	if e.engine, err = engine.New(options); err != nil {
 		return err
 	}
-	driver, err := newDriver(c, e.instance)
+	driver, err := e.newDriver()
 	if err != nil {
 		return err
 	}
 	e.driver = watch(driver, c.Log)
-	e.runner = runner.New(e.engine, e.driver, runner.Options{OpenLog: e.openLog, Log: c.Log})
+	e.runner = runner.New(e.engine, e.driver, runner.Options{OpenLog: e.openLog, TimeOf: e.clock.Of, Log: c.Log})
+	e.clock.Settle = e.runner.Calm
 	return nil
 }
 

@@ -1,6 +1,10 @@
 package batch
 
-import "github.com/batch-local/batch-local/emulator/api"
+import (
+	"slices"
+
+	"github.com/batch-local/batch-local/emulator/api"
+)
 
 // Report takes what a driver saw. Late, repeated and foreign reports change nothing.
 func (tx *Tx) Report(r Report) {
@@ -9,7 +13,11 @@ func (tx *Tx) Report(r Report) {
 		return
 	}
 	a := j.Live()
-	if a == nil || a.Number != r.Attempt.Number || r.State <= a.State { // states only move forward within an attempt
+	if a == nil || a.Number != r.Attempt.Number || r.State <= a.reported() || j.Nodes != nil { // states only move forward within an attempt
+		return
+	}
+	if a.Desired == Run && (len(a.Kept) > 0 || tx.hold(j)) {
+		tx.changeAttempt(j, false, func(a *Attempt) { a.Kept = append(slices.Clip(a.Kept), r) })
 		return
 	}
 	if r.At == 0 {
@@ -27,6 +35,14 @@ func (tx *Tx) Report(r Report) {
 	}
 }
 
+// reported is the last state that was reported, kept back or not.
+func (a *Attempt) reported() AttemptState {
+	if n := len(a.Kept); n > 0 {
+		return a.Kept[n-1].State
+	}
+	return a.State
+}
+
 func (tx *Tx) started(j *Job, r Report) {
 	at := max(r.At, j.Attempt().PlacedAt)
 	j = tx.changeAttempt(j, false, func(a *Attempt) {
@@ -36,6 +52,9 @@ func (tx *Tx) started(j *Job, r Report) {
 		}
 	})
 	tx.setStatus(j, RunningOn, "", func(j *Job) { j.StartedAt = at })
+	if j.ID.Mark() == MarkNode {
+		tx.nodeStarted(tx.jobs[j.ID])
+	}
 }
 
 // ended closes the attempt and decides what becomes of the job (jobs.md 3.3).
@@ -45,23 +64,39 @@ func (tx *Tx) ended(j *Job, r Report) {
 		a.StoppedAt = max(r.At, a.StartedAt, a.PlacedAt)
 		a.StatusReason = endReason(a, r)
 		a.State, a.Deadline = Exited, 0
-		a.ExitCode, a.Reason = r.ExitCode, r.Reason
+		a.ExitCode, a.Reason, a.Containers = r.ExitCode, r.Reason, r.Containers
 		if r.PrivateIPv4 != "" {
 			a.PrivateIPv4 = r.PrivateIPv4
 		}
 	})
 	tx.lookAround(environment)
+	if j.ID.Mark() == MarkNode {
+		tx.nodeEnded(j)
+		return
+	}
+	if tx.decide(j) {
+		tx.setStatus(j, Runnable, "", nil)
+	}
+}
+
+// decide ends a job with the result of its last attempt, or answers that there is to be another one.
+func (tx *Tx) decide(j *Job) (again bool) {
 	a := j.Attempt()
 	switch {
-	case a.Desired == Stop:
-		tx.finish(j, Failed)
-	case a.ExitCode != nil && *a.ExitCode == 0 && a.StatusReason == ReasonExited:
+	case a.succeeded():
 		tx.finish(j, Succeeded)
-	case a.Number < tx.attemptsOf(j) && tx.retries(j, a):
-		tx.setStatus(j, Runnable, "", nil)
+	case a.Cause == "" && a.Number < tx.attemptsOf(j) && tx.retries(j, a):
+		return true
 	default:
 		tx.finish(j, Failed)
 	}
+	return false
+}
+
+// succeeded says whether an attempt that ended did so by itself and well. One that was told to stop for a reason has failed, whatever
+// its exit code; nodes that their main node outlived have none.
+func (a *Attempt) succeeded() bool {
+	return a.Cause == "" && a.ExitCode != nil && *a.ExitCode == 0 && a.StatusReason == ReasonExited
 }
 
 // finish ends a job with the result of its last attempt.
@@ -83,62 +118,22 @@ func endReason(a *Attempt, r Report) string {
 	return ReasonNotStarted
 }
 
-// Cancel ends a job that has not been placed; one that has is left alone (jobs.md 14.1). An unknown id is no error.
-func (tx *Tx) Cancel(scope Scope, id JobID, reason string) {
-	j := tx.Job(scope, id)
-	if j == nil || Ended(j.Status) || j.Live() != nil {
-		return
-	}
-	tx.setStatus(j, Failed, reason, func(j *Job) { j.Cancelled = true })
-}
-
-// Terminate ends a job in whatever state it is; one that runs is stopped first (jobs.md 14.1, 4). An unknown id is no
-// error, and the first reason is kept.
-func (tx *Tx) Terminate(scope Scope, id JobID, reason string) {
-	j := tx.Job(scope, id)
-	if j == nil || Ended(j.Status) {
-		return
-	}
-	j = tx.stop(j, reason)
-	if !j.Terminated {
-		tx.change(j, func(j *Job) { j.Terminated = true })
-	}
-}
-
-// stop ends a job that waits, and wants the attempt of another one stopped.
-func (tx *Tx) stop(j *Job, cause string) *Job {
-	a := j.Live()
-	switch {
-	case a == nil:
-		return tx.setStatus(j, Failed, cause, nil)
-	case a.Desired == Stop:
-		return j
-	}
-	return tx.changeAttempt(j, true, func(a *Attempt) { a.Desired, a.Cause, a.Deadline = Stop, cause, 0 })
-}
-
-// Tick does what is due by now: attempts that ran into their timeout, in the order in which they did.
-func (tx *Tx) Tick() {
-	for {
-		next, ok := tx.deadlines.Min()
-		if !ok || next.at > tx.now {
-			return
-		}
-		tx.stop(tx.jobs[next.id], ReasonTimeout)
-	}
-}
-
 // timeoutOf is the job's attemptDurationSeconds; 0 is none. That of SubmitJob replaces the definition's (jobs.md 4).
 func (s *State) timeoutOf(j *Job) int64 {
-	t := (*api.JobTimeout)(nil)
-	if d := s.definitions[j.Definition]; d != nil {
-		t = d.Detail.Timeout
-	}
-	if j.Request != nil && j.Request.Timeout != nil {
-		t = j.Request.Timeout
-	}
-	if t == nil {
+	t := s.Timeout(j)
+	if t == nil || j.ID.Mark() == MarkNode { // the whole multi-node job has it
 		return 0
 	}
 	return int64(api.Value(t.AttemptDurationSeconds))
+}
+
+// Timeout is the one that counts for a job: that of SubmitJob replaces the definition's. Nil is none.
+func (s *State) Timeout(j *Job) *api.JobTimeout {
+	if t := s.requestOf(j).Timeout; t != nil {
+		return t
+	}
+	if d := s.definitions[j.Definition]; d != nil {
+		return d.Detail.Timeout
+	}
+	return nil
 }

@@ -55,9 +55,37 @@ func (id JobID) Short() string {
 	return string(id[:min(8, len(id))])
 }
 
+// Marks between the id of a parent and the index of a child or a node.
+const (
+	MarkChild = ':'
+	MarkNode  = '#'
+)
+
+// Mark says what kind of job has the id: MarkChild, MarkNode, or 0 for one without a parent.
+func (id JobID) Mark() byte {
+	for i := len(id) - 1; i > 0; i-- {
+		switch c := id[i]; {
+		case c >= '0' && c <= '9':
+		case c == MarkChild, c == MarkNode:
+			return c
+		default:
+			return 0
+		}
+	}
+	return 0
+}
+
+// Child is the id of an array's child, Node that of a multi-node job's node.
+func (id JobID) Child(index int32) JobID {
+	return id + JobID(MarkChild) + JobID(strconv.Itoa(int(index)))
+}
+func (id JobID) Node(index int32) JobID {
+	return id + JobID(MarkNode) + JobID(strconv.Itoa(int(index)))
+}
+
 // Parent is the id without the suffix of a child or a node.
 func (id JobID) Parent() JobID {
-	if i := strings.IndexAny(string(id), ":#"); i >= 0 {
+	if i := strings.LastIndexAny(string(id), ":#"); i >= 0 {
 		return id[:i]
 	}
 	return id
@@ -65,12 +93,18 @@ func (id JobID) Parent() JobID {
 
 // Index is the number of an array child or a node; false for other jobs.
 func (id JobID) Index() (int, bool) {
-	i := strings.IndexAny(string(id), ":#")
+	i := strings.LastIndexAny(string(id), ":#")
 	if i < 0 {
 		return 0, false
 	}
-	n, err := strconv.Atoi(string(id[i+1:]))
-	return n, err == nil && n >= 0
+	n, err := strconv.ParseUint(string(id[i+1:]), 10, 31)
+	return int(n), err == nil
+}
+
+// index is that of Index, or 0.
+func (id JobID) index() int32 {
+	n, _ := id.Index()
+	return int32(n)
 }
 
 // An AttemptID names one try of one job. Numbers start at 1.

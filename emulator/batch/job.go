@@ -28,21 +28,34 @@ func Ended(s Status) bool { return s == Succeeded || s == Failed }
 
 // Rank orders statuses: a job that has reached one has passed, or left out, those of lower rank.
 func Rank(s Status) int {
-	for i, status := range Statuses() {
-		if s == status {
-			return i
-		}
+	switch s {
+	case Submitted:
+		return 0
+	case Pending:
+		return 1
+	case Runnable:
+		return 2
+	case Starting:
+		return 3
+	case RunningOn:
+		return 4
+	case Succeeded:
+		return 5
+	case Failed:
+		return 6
 	}
 	return -1
 }
 
+const ranks = 7 // how many statuses there are
+
 // A Job is one job.
 //
 // It is small because there may be a hundred thousand: what the definition says stays with the definition, what SubmitJob
-// said stays in Request, and nothing that follows from these is stored.
+// said stays in Request, and nothing that follows from these is stored. A child or a node has no Request: its parent's counts.
 type Job struct {
 	ID         JobID
-	Number     uint64 // order of submission, over all scopes
+	Number     uint64 // order of submission, over all scopes; children and nodes have their parent's
 	Scope      Scope
 	Name       string
 	Queue      ARN
@@ -59,10 +72,19 @@ type Job struct {
 	// Cancelled and Terminated say that such a request was accepted.
 	Cancelled  bool `json:",omitempty"`
 	Terminated bool `json:",omitempty"`
+	// StopReason is why the job is to end as soon as it can: a PENDING one when its dependencies are through, an array when its children are.
+	StopReason string `json:",omitempty"`
+	// WaitsFor are jobs that have to succeed first and have not ended (jobs.md 5).
+	WaitsFor []JobID `json:",omitempty"`
+	// Held says that a hold keeps the job in its status; see Tx.SetHolds.
+	Held bool `json:",omitempty"`
 
-	// What the job takes from an environment.
+	// What the job takes from an environment; of an array what each child takes, of a multi-node job all nodes together.
 	MilliVCPU int64
 	MemoryMiB int64
+
+	Array *Array `json:",omitempty"` // of an array's parent
+	Nodes *Nodes `json:",omitempty"` // of a multi-node job's parent
 
 	// Attempts in order. The last one is live unless its State is Exited.
 	Attempts []*Attempt `json:",omitempty"`
@@ -72,6 +94,30 @@ type Job struct {
 
 // Key implements Record.
 func (j *Job) Key() Key { return Key{KindJob, string(j.ID)} }
+
+// An Array is what the parent of an array job keeps beside what its children say (jobs.md 6).
+type Array struct {
+	Size    int32
+	Spawned int32 `json:",omitempty"` // children that exist: the first so many
+	Sweep   Sweep `json:",omitempty"`
+	Swept   int32 `json:",omitempty"` // children to whom Sweep was told: the first so many
+}
+
+// A Sweep is what is to become of the children of an array that was stopped.
+type Sweep int
+
+const (
+	SweepNone    Sweep = iota
+	SweepWaiting       // those that wait end; those that run go on
+	SweepAll
+)
+
+// Nodes is what the parent of a multi-node job keeps (jobs.md 7).
+type Nodes struct {
+	Count, Main int32
+	// Reserved are thousandths of a vCPU that are kept for nodes that have not been started.
+	Reserved int64 `json:",omitempty"`
+}
 
 // ARN names the job.
 func (j *Job) ARN() ARN { return j.Scope.ARN("job", string(j.ID)) }
@@ -102,12 +148,41 @@ func (j *Job) deadline() int64 {
 
 // A Request is what SubmitJob said beyond name, queue and definition. It never changes; jobs may share it.
 type Request struct {
-	Parameters    map[string]string       `json:",omitempty"`
-	Overrides     *api.ContainerOverrides `json:",omitempty"`
-	Retry         *api.RetryStrategy      `json:",omitempty"`
-	Timeout       *api.JobTimeout         `json:",omitempty"`
-	PropagateTags *bool                   `json:",omitempty"`
+	Parameters    map[string]string                 `json:",omitempty"`
+	Overrides     *api.ContainerOverrides           `json:",omitempty"`
+	Ecs           *api.EcsPropertiesOverride        `json:",omitempty"`
+	Eks           *api.EksPropertiesOverride        `json:",omitempty"`
+	Nodes         *api.NodeOverrides                `json:",omitempty"`
+	Retry         *api.RetryStrategy                `json:",omitempty"`
+	Timeout       *api.JobTimeout                   `json:",omitempty"`
+	PropagateTags *bool                             `json:",omitempty"`
+	DependsOn     []api.JobDependency               `json:",omitempty"`
+	Consumables   *api.ConsumableResourceProperties `json:",omitempty"`
 }
+
+func (r *Request) empty() bool {
+	return len(r.Parameters) == 0 && r.Overrides == nil && r.Ecs == nil && r.Eks == nil && r.Nodes == nil && r.Retry == nil && r.Timeout == nil &&
+		r.PropagateTags == nil && len(r.DependsOn) == 0 && r.Consumables == nil
+}
+
+// noRequest stands in for that of a job that said nothing.
+func noRequest() *Request { return &Request{} }
+
+// requestOf is what SubmitJob said of a job, or of its parent. It is never nil.
+func (s *State) requestOf(j *Job) *Request {
+	if j.ID.Mark() != 0 {
+		if j = s.jobs[j.ID.Parent()]; j == nil {
+			return noRequest()
+		}
+	}
+	if j.Request == nil {
+		return noRequest()
+	}
+	return j.Request
+}
+
+// DependsOn is what a job was submitted to wait for, as it was given.
+func (s *State) DependsOn(j *Job) []api.JobDependency { return s.requestOf(j).DependsOn }
 
 // Desired is what is to become of an attempt.
 type Desired int
@@ -143,6 +218,12 @@ type Attempt struct {
 	ExitCode     *int32 `json:",omitempty"`
 	Reason       string `json:",omitempty"`
 	StatusReason string `json:",omitempty"`
+
+	// Containers are the ends of each container of a task that has several.
+	Containers []ContainerEnd `json:",omitempty"`
+
+	// Kept are reports that a hold keeps from taking effect.
+	Kept []Report `json:",omitempty"`
 }
 
 // An Obstacle is why a job waits, with numbers: it needs so much, and so much is free there.
@@ -153,4 +234,26 @@ type Obstacle struct {
 	Has   int64  `json:",omitempty"`
 	// Text is the statusReason that the API shows; empty where AWS shows none.
 	Text string `json:",omitempty"`
+}
+
+// PropagateTags is what counts for a job: SubmitJob's word over the definition's. Nil is neither.
+func (s *State) PropagateTags(j *Job) *bool {
+	if p := s.requestOf(j).PropagateTags; p != nil {
+		return p
+	}
+	if d := s.definitions[j.Definition]; d != nil {
+		return d.Detail.PropagateTags
+	}
+	return nil
+}
+
+// Consumables are the consumable resources of a job: SubmitJob's list replaces the definition's.
+func (s *State) Consumables(j *Job) *api.ConsumableResourceProperties {
+	if c := s.requestOf(j).Consumables; c != nil {
+		return c
+	}
+	if d := s.definitions[j.Definition]; d != nil {
+		return d.Detail.ConsumableResourceProperties
+	}
+	return nil
 }

@@ -7,63 +7,87 @@ import (
 	"github.com/batch-local/batch-local/emulator/api"
 )
 
-// stopSeconds is the time between SIGTERM and SIGKILL of a containerProperties job (jobs.md 4).
+// stopSeconds is the time between SIGTERM and SIGKILL unless a container of ecsProperties says otherwise (jobs.md 4).
 const stopSeconds = 30
 
-// TaskOf is what a driver needs to run the newest attempt of a job; false if the job has none.
+// TaskOf is what a driver needs to run the newest attempt of a job; false if the job has none, or if it is not itself what is run.
 func (s *State) TaskOf(j *Job) (Task, bool) {
 	a, d := j.Attempt(), s.definitions[j.Definition]
-	if a == nil || d == nil {
+	if a == nil || d == nil || j.Nodes != nil {
 		return Task{}, false
 	}
-	c := s.ContainerOf(j)
-	group, stream := logOf(d, c, a)
 	t := Task{
-		Attempt:  AttemptID{j.ID, a.Number},
-		Scope:    j.Scope,
-		JobName:  j.Name,
-		Queue:    j.Queue,
-		Platform: d.Platform,
-		Ran:      a.State != Placed,
-		ID:       a.TaskID,
-		Host:     a.Host,
-		HostName: HostName(a, j.Scope.Region),
-		Family:   d.Name,
-		Revision: d.Revision,
-		Cluster:  a.Cluster,
-		Containers: []Container{{
-			Name:        "default",
+		Attempt:    AttemptID{j.ID, a.Number},
+		Scope:      j.Scope,
+		JobName:    j.Name,
+		Queue:      j.Queue,
+		Platform:   d.Platform,
+		Ran:        a.State != Placed,
+		ID:         a.TaskID,
+		Host:       a.Host,
+		OwnNetwork: j.ID.Mark() == MarkNode,
+		HostName:   HostName(a, j.Scope.Region),
+		Family:     d.Name,
+		Revision:   d.Revision,
+		Cluster:    a.Cluster,
+	}
+	system := s.systemEnvironment(j, a, d)
+	for p := range s.Blueprint(j).parts() {
+		group, stream := logOf(d, p, a)
+		c := p.ContainerProperties
+		milli, mib, err := Wants(d.Platform, wants(c, api.ResourceTypeVcpu), wants(c, api.ResourceTypeMemory))
+		if err != nil { // was checked when the job was submitted
+			milli, mib = j.MilliVCPU, j.MemoryMiB
+		}
+		t.Containers = append(t.Containers, Container{
+			Name:        p.name,
 			Image:       api.Value(c.Image),
 			Command:     c.Command,
-			Environment: append(userEnvironment(c), s.systemEnvironment(j, a, d, c)...),
-			MilliVCPU:   j.MilliVCPU,
-			MemoryMiB:   j.MemoryMiB,
+			Environment: append(userEnvironment(c), system.with(c)...),
+			MilliVCPU:   milli,
+			MemoryMiB:   mib,
 			LogGroup:    group,
 			LogStream:   stream,
-			StopSeconds: stopSeconds,
+			StopSeconds: int(p.stop),
+			Essential:   p.essential,
+			DependsOn:   p.dependsOn,
 			Properties:  c,
-		}},
+		})
 	}
 	return t, true
 }
 
-// LogStream is where the output of the job's newest attempt goes: the log group and the stream. The stream exists once the
+// LogStreams are where the output of an attempt goes: for each container the log group and the stream, by its name. A stream exists once the
 // container has run (events-logs-schedules.md 2.1).
-func (s *State) LogStream(j *Job, a *Attempt) (group, stream string) {
+func (s *State) LogStreams(j *Job, a *Attempt) []LogStream {
 	d := s.definitions[j.Definition]
 	if d == nil {
-		return "", ""
+		return nil
 	}
-	return logOf(d, d.Detail.ContainerProperties, a)
+	if j.Nodes != nil { // the job's attempt is that of its main node
+		main := s.jobs[j.ID.Node(j.Nodes.Main)]
+		if a = s.mainOf(j, a.Number); a == nil {
+			return nil
+		}
+		j = main
+	}
+	var list []LogStream
+	for p := range s.Blueprint(j).parts() {
+		group, stream := logOf(d, p, a)
+		list = append(list, LogStream{Container: p.name, Group: group, Stream: stream})
+	}
+	return list
 }
+
+// A LogStream is where one container's output goes; Stream is empty if another log driver takes it.
+type LogStream struct{ Container, Group, Stream string }
 
 // defaultLogGroup is where Batch's jobs write unless their definition says otherwise.
 const defaultLogGroup = "/aws/batch/job"
 
-func logOf(d *Definition, c *api.ContainerProperties, a *Attempt) (group, stream string) {
+func logOf(d *Definition, p part, a *Attempt) (group, stream string) {
 	group, prefix := defaultLogGroup, d.Name[:min(len(d.Name), 200)]
-	if c != nil && c.LogConfiguration != nil {
-		l := c.LogConfiguration
+	if l := p.LogConfiguration; l != nil {
 		if l.LogDriver != "" && l.LogDriver != api.LogDriverAwslogs {
 			return "", ""
 		}
@@ -74,7 +98,7 @@ func logOf(d *Definition, c *api.ContainerProperties, a *Attempt) (group, stream
 			prefix = p
 		}
 	}
-	return group, prefix + "/default/" + a.TaskID
+	return group, prefix + "/" + p.name + "/" + a.TaskID
 }
 
 func userEnvironment(c *api.ContainerProperties) []api.KeyValuePair {
@@ -87,30 +111,58 @@ func userEnvironment(c *api.ContainerProperties) []api.KeyValuePair {
 	return kept
 }
 
-// systemEnvironment is what Batch and ECS add (jobs.md 9, runtime.md 2.11), but for the variables that name the metadata
-// endpoint.
-func (s *State) systemEnvironment(j *Job, a *Attempt, d *Definition, c *api.ContainerProperties) []api.KeyValuePair {
+// systemEnvironment is what Batch and ECS add to every container of a task (jobs.md 9, runtime.md 2.11), but for the
+// variables that name the metadata endpoint.
+type systemEnvironment struct {
+	list, region []api.KeyValuePair
+	always       bool // the region too, whatever the container's own says
+}
+
+// with adds the region where it belongs: since agent 1.104.0 EC2 tasks get both variables or none.
+func (e systemEnvironment) with(c *api.ContainerProperties) []api.KeyValuePair {
+	if e.always || !names(c.Environment, "AWS_REGION", "AWS_DEFAULT_REGION") {
+		return append(e.list[:len(e.list):len(e.list)], e.region...)
+	}
+	return e.list
+}
+
+func (s *State) systemEnvironment(j *Job, a *Attempt, d *Definition) systemEnvironment {
 	var list []api.KeyValuePair
 	set := func(name, value string) {
 		list = append(list, api.KeyValuePair{Name: &name, Value: &value})
 	}
+	number, node := a.Number, j.ID.Mark() == MarkNode
+	parent := s.jobs[j.ID.Parent()]
+	if node && parent != nil {
+		number = len(parent.Attempts)
+	}
 	set("AWS_BATCH_JOB_ID", string(j.ID))
-	set("AWS_BATCH_JOB_ATTEMPT", strconv.Itoa(a.Number))
+	set("AWS_BATCH_JOB_ATTEMPT", strconv.Itoa(number))
 	_, _, queue, _ := j.Queue.Parts()
 	set("AWS_BATCH_JQ_NAME", queue)
 	_, _, environment, _ := a.Environment.Parts()
 	set("AWS_BATCH_CE_NAME", environment)
+	if j.ID.Mark() == MarkChild {
+		set("AWS_BATCH_JOB_ARRAY_INDEX", strconv.Itoa(int(j.ID.index())))
+	}
+	if node && parent != nil {
+		set("AWS_BATCH_JOB_NODE_INDEX", strconv.Itoa(int(j.ID.index())))
+		set("AWS_BATCH_JOB_NUM_NODES", strconv.Itoa(int(parent.Nodes.Count)))
+		set("AWS_BATCH_JOB_MAIN_NODE_INDEX", strconv.Itoa(int(parent.Nodes.Main)))
+		if main := s.mainOf(parent, number); main != nil && j.ID.index() != parent.Nodes.Main {
+			set("AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS", main.PrivateIPv4)
+		}
+	}
 	if d.Platform == Fargate {
 		set("AWS_EXECUTION_ENV", "AWS_ECS_FARGATE")
 	} else {
 		set("AWS_EXECUTION_ENV", "AWS_ECS_EC2")
 	}
-	// Since agent 1.104.0 EC2 tasks get the region too, both variables or none.
-	if d.Platform == Fargate || !names(c.Environment, "AWS_REGION", "AWS_DEFAULT_REGION") {
-		set("AWS_REGION", j.Scope.Region)
-		set("AWS_DEFAULT_REGION", j.Scope.Region)
+	e := systemEnvironment{list: list, always: d.Platform == Fargate}
+	for _, name := range []string{"AWS_REGION", "AWS_DEFAULT_REGION"} {
+		e.region = append(e.region, api.KeyValuePair{Name: &name, Value: &j.Scope.Region})
 	}
-	return list
+	return e
 }
 
 func names(list []api.KeyValuePair, any ...string) bool {
@@ -147,3 +199,6 @@ func HostName(a *Attempt, region string) string {
 	}
 	return "ip-10-0-" + octet(len(id)-4) + "-" + octet(len(id)-2) + "." + domain
 }
+
+// reserved says whether Batch drops a variable of the user's when it launches the task (jobs.md 8.3).
+func reserved(name string) bool { return strings.HasPrefix(name, "AWS_BATCH") }

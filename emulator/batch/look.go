@@ -2,6 +2,7 @@ package batch
 
 import (
 	"iter"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -111,7 +112,7 @@ func (s *State) JobsBefore(queue ARN, status Status, before uint64) iter.Seq[*Jo
 	}
 	return func(yield func(*Job) bool) {
 		if order := s.jobOrder[place{queue, status}]; order != nil {
-			order.Descend(entry{number: before - 1}, func(e entry) bool { return yield(s.jobs[e.id]) })
+			order.Descend(entry{number: before - 1, index: math.MaxInt32}, func(e entry) bool { return yield(s.jobs[e.id]) })
 		}
 	}
 }
@@ -119,20 +120,39 @@ func (s *State) JobsBefore(queue ARN, status Status, before uint64) iter.Seq[*Jo
 // LiveAttempts yields every job whose attempt is placed or runs: what a new process has to look at.
 func (s *State) LiveAttempts() iter.Seq[*Job] {
 	return func(yield func(*Job) bool) {
-		for at, order := range s.jobOrder {
-			if at.status != Starting && at.status != RunningOn {
-				continue
-			}
-			more := true
-			order.Scan(func(e entry) bool {
-				more = yield(s.jobs[e.id])
-				return more
-			})
-			if !more {
+		for _, j := range s.jobs {
+			if j.Live() != nil && j.Nodes == nil && !yield(j) {
 				return
 			}
 		}
 	}
+}
+
+// Members yields the children of an array or the nodes of a multi-node job in order, beginning with an index.
+func (s *State) Members(parent *Job, from int32) iter.Seq[*Job] {
+	count, id := int32(0), parent.ID.Child
+	switch {
+	case parent.Array != nil:
+		count = parent.Array.Spawned
+	case parent.Nodes != nil:
+		count, id = parent.Nodes.Count, parent.ID.Node
+	}
+	return func(yield func(*Job) bool) {
+		for i := from; i < count; i++ {
+			if j := s.jobs[id(i)]; j != nil && !yield(j) {
+				return
+			}
+		}
+	}
+}
+
+// MembersIn is how many children or nodes a parent has in one of the statuses.
+func (s *State) MembersIn(parent JobID, statuses []Status) (n int) {
+	f := s.familyOf(parent)
+	for _, status := range statuses {
+		n += int(f.in[Rank(status)])
+	}
+	return n
 }
 
 // revisionOf splits "name:3"; false if there is no revision.

@@ -40,13 +40,11 @@ func substitute(command []string, values, defaults map[string]string) ([]string,
 
 // Parameters are the definition's, overlaid by those of the submission.
 func (s *State) Parameters(j *Job) map[string]string {
-	var defaults, given map[string]string
+	var defaults map[string]string
 	if d := s.definitions[j.Definition]; d != nil {
 		defaults = d.Detail.Parameters
 	}
-	if j.Request != nil {
-		given = j.Request.Parameters
-	}
+	given := s.requestOf(j).Parameters
 	if len(given) == 0 {
 		return defaults
 	}

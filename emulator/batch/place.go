@@ -54,6 +54,13 @@ func (tx *Tx) fill(q *Queue) {
 		if head == nil {
 			return
 		}
+		if tx.hold(head) { // the others pass it
+			continue
+		}
+		if tx.overridesTooLong(head) {
+			tx.setStatus(head, Failed, ReasonOverridesTooLong, nil)
+			continue
+		}
 		e, obstacle := tx.choose(q, head)
 		if e == nil {
 			tx.wait(head, obstacle)
@@ -64,7 +71,7 @@ func (tx *Tx) fill(q *Queue) {
 }
 
 func (s *State) head(queue ARN) *Job {
-	if order := s.jobOrder[place{queue, Runnable}]; order != nil {
+	if order := s.waiting[queue]; order != nil {
 		if e, ok := order.Min(); ok {
 			return s.jobs[e.id]
 		}
@@ -137,16 +144,26 @@ func same(a, b *Obstacle) bool {
 
 // place gives a job a new attempt in an environment.
 func (tx *Tx) place(j *Job, e *Environment) {
+	if j.Nodes != nil {
+		tx.placeNodes(j, e)
+		return
+	}
+	tx.try(j, e, e.Host)
+}
+
+// try moves a job to STARTING with a new attempt.
+func (tx *Tx) try(j *Job, e *Environment, host HostID) *Job {
 	a := &Attempt{
 		Number:      len(j.Attempts) + 1,
 		TaskID:      strings.ReplaceAll(tx.chance.UUID(), "-", ""),
 		Environment: e.ARN,
 		Cluster:     e.Cluster(),
-		Host:        e.Host,
+		Host:        host,
 		PlacedAt:    tx.now,
 	}
-	tx.setStatus(j, Starting, "", func(j *Job) {
+	j = tx.setStatus(j, Starting, "", func(j *Job) {
 		j.Attempts = append(slices.Clip(j.Attempts), a)
 	})
 	tx.attempts[AttemptID{j.ID, a.Number}] = true
+	return j
 }

@@ -28,8 +28,17 @@ type Report struct {
 	ExitCode *int32
 	// Reason is the container's reason, at most 255 characters; empty on a plain exit (jobs.md 2.4).
 	Reason string
+	// Containers are the ends of each container of a task that has several. ExitCode and Reason are then those of the one that decided.
+	Containers []ContainerEnd
 	// StatusReason is set where it is neither "Essential container in task exited" nor "Task failed to start" (jobs.md 2.3).
 	StatusReason string
+}
+
+// A ContainerEnd is how one of several containers ended.
+type ContainerEnd struct {
+	Name     string
+	ExitCode *int32 `json:",omitempty"` // nil if it never ran, or its end was not seen
+	Reason   string `json:",omitempty"`
 }
 
 // Texts that AWS gives as statusReason and container.reason (jobs.md 2.3, 2.4).
@@ -39,6 +48,10 @@ const (
 	ReasonTimeout     = "Job attempt duration exceeded timeout"
 	ReasonOutOfMemory = "OutOfMemoryError: Container killed due to memory usage"
 	ReasonQueueGone   = "JobQueue deleted"
+	ReasonDependency  = "Dependent Job failed"
+	ReasonChildFailed = "Array Child Job failed"
+
+	ReasonOverridesTooLong = "Container Overrides length must be at most 8192"
 )
 
 // ReasonHostLost is the statusReason of an attempt whose instance went away.

@@ -9,8 +9,8 @@ import (
 
 // RetryStrategy is the one that counts for a job: that of SubmitJob replaces the definition's as a whole. Nil is one attempt.
 func (s *State) RetryStrategy(j *Job) *api.RetryStrategy {
-	if j.Request != nil && j.Request.Retry != nil {
-		return j.Request.Retry
+	if r := s.requestOf(j).Retry; r != nil {
+		return r
 	}
 	if d := s.definitions[j.Definition]; d != nil {
 		return d.Detail.RetryStrategy

@@ -17,16 +17,28 @@ type State struct {
 	number uint64
 	// host is whether anything can be started; it is not a record and starts as unknown.
 	host Host
+	// holds keep jobs in a status; they are not records either.
+	holds []Hold
+	// retention is how long ended jobs are kept, in milliseconds; 0 is for ever.
+	retention int64
+	// snapshots says that events carry the job.
+	snapshots bool
 
 	// Indexes, all written by apply alone.
 
 	definitionOrder  *btree.BTreeG[*Definition]
 	environmentOrder *btree.BTreeG[*Environment]
 	queueOrder       *btree.BTreeG[*Queue]
-	queuesOf         map[ARN]map[ARN]bool // environment to queues that name it
-	jobOrder         map[place]*btree.BTreeG[entry]
-	used             map[ARN]int64 // environment to thousandths of a vCPU that its attempts hold
-	live             map[Scope]int // jobs that have not ended
+	queuesOf         map[ARN]map[ARN]bool           // environment to queues that name it
+	jobOrder         map[place]*btree.BTreeG[entry] // jobs without a parent
+	waiting          map[ARN]*btree.BTreeG[entry]   // queue to what may be placed: RUNNABLE jobs, children, multi-node jobs
+	families         map[JobID]*family              // parent to its children or nodes
+	dependents       map[JobID]map[JobID]bool       // job to those that wait for it
+	working          *btree.BTreeG[entry]           // arrays with children still to be spawned or stopped
+	held             map[JobID]bool                 // jobs that a hold keeps
+	expiry           *btree.BTreeG[deadline]        // ended jobs without a parent, by when they are forgotten
+	used             map[ARN]int64                  // environment to thousandths of a vCPU that its attempts hold
+	live             map[Scope]int                  // jobs that have not ended
 	deadlines        *btree.BTreeG[deadline]
 	blocked          map[ARN]JobID // queue to the job that Waits
 }
@@ -43,10 +55,53 @@ type place struct {
 	status Status
 }
 
-// entry is a job in an index: by order of submission.
+// entry is a job in an index: by order of submission, children by their index.
 type entry struct {
 	number uint64
+	index  int32
 	id     JobID
+}
+
+func entryOf(j *Job) entry { return entry{j.Number, j.ID.index(), j.ID} }
+
+func entryBefore(a, b entry) bool {
+	if a.number != b.number {
+		return a.number < b.number
+	}
+	return a.index < b.index
+}
+
+func newOrder() *btree.BTreeG[entry] {
+	return btree.NewBTreeGOptions(entryBefore, btree.Options{NoLocks: true, Degree: 16})
+}
+
+// family counts the children or nodes of a parent in each status.
+type family struct{ in [ranks]int32 }
+
+func (f *family) ended() int32 { return f.in[Rank(Succeeded)] + f.in[Rank(Failed)] }
+
+func (f *family) members() (n int32) {
+	for _, in := range f.in {
+		n += in
+	}
+	return n
+}
+
+// familyOf is never nil.
+func (s *State) familyOf(parent JobID) *family {
+	if f := s.families[parent]; f != nil {
+		return f
+	}
+	return &family{}
+}
+
+// StatusCounts is how many children of an array are in each status.
+func (s *State) StatusCounts(parent JobID) map[Status]int32 {
+	counts, f := make(map[Status]int32, ranks), s.familyOf(parent)
+	for _, status := range Statuses() {
+		counts[status] = f.in[Rank(status)]
+	}
+	return counts
 }
 
 type deadline struct {
@@ -69,17 +124,33 @@ func NewState() *State {
 		queueOrder:       btree.NewBTreeGOptions(func(a, b *Queue) bool { return before(a.Scope, a.Number, b.Scope, b.Number) }, unlocked),
 		queuesOf:         map[ARN]map[ARN]bool{},
 		jobOrder:         map[place]*btree.BTreeG[entry]{},
+		waiting:          map[ARN]*btree.BTreeG[entry]{},
+		families:         map[JobID]*family{},
+		dependents:       map[JobID]map[JobID]bool{},
+		working:          newOrder(),
+		held:             map[JobID]bool{},
+		expiry:           newDeadlines(),
 		used:             map[ARN]int64{},
 		blocked:          map[ARN]JobID{},
 		live:             map[Scope]int{},
-		deadlines: btree.NewBTreeGOptions(func(a, b deadline) bool {
-			if a.at != b.at {
-				return a.at < b.at
-			}
-			return a.id < b.id
-		}, unlocked),
+		deadlines:        newDeadlines(),
 	}
 }
+
+func newDeadlines() *btree.BTreeG[deadline] {
+	return btree.NewBTreeGOptions(func(a, b deadline) bool {
+		if a.at != b.at {
+			return a.at < b.at
+		}
+		return a.id < b.id
+	}, btree.Options{NoLocks: true, Degree: 16})
+}
+
+// Keep sets how long ended jobs are kept, in milliseconds; 0 is for ever. It is called before anything is loaded.
+func (s *State) Keep(retention int64) { s.retention = retention }
+
+// Snapshots has events carry the job as it was then.
+func (s *State) Snapshots() { s.snapshots = true }
 
 func scopeLess(a, b Scope) bool {
 	if a.Account != b.Account {
@@ -204,19 +275,46 @@ func (s *State) reindexJob(old, new *Job) {
 
 // indexJob adds the job's index entries (sign +1) or removes them (sign -1).
 func (s *State) indexJob(j *Job, sign int64) {
-	at, e := place{j.Queue, j.Status}, entry{j.Number, j.ID}
-	order := s.jobOrder[at]
-	if sign > 0 {
-		if order == nil {
-			order = btree.NewBTreeGOptions(func(a, b entry) bool { return a.number < b.number }, btree.Options{NoLocks: true, Degree: 16})
-			s.jobOrder[at] = order
+	e, mark := entryOf(j), j.ID.Mark()
+	if mark == 0 {
+		file(s.jobOrder, place{j.Queue, j.Status}, e, sign)
+		if at := s.expires(j); at != 0 {
+			set(s.expiry, deadline{at, j.ID}, sign)
 		}
-		order.Set(e)
-	} else if order != nil {
-		order.Delete(e)
-		if order.Len() == 0 {
-			delete(s.jobOrder, at)
+	} else {
+		parent := j.ID.Parent()
+		f := s.families[parent]
+		if f == nil {
+			f = &family{}
+			s.families[parent] = f
 		}
+		f.in[Rank(j.Status)] += int32(sign)
+		if sign < 0 && f.members() == 0 {
+			delete(s.families, parent)
+		}
+	}
+	if j.Status == Runnable && !j.Held {
+		file(s.waiting, j.Queue, e, sign)
+	}
+	for _, id := range j.WaitsFor {
+		if sign > 0 {
+			if s.dependents[id] == nil {
+				s.dependents[id] = map[JobID]bool{}
+			}
+			s.dependents[id][j.ID] = true
+		} else if delete(s.dependents[id], j.ID); len(s.dependents[id]) == 0 {
+			delete(s.dependents, id)
+		}
+	}
+	if j.Held {
+		if sign > 0 {
+			s.held[j.ID] = true
+		} else {
+			delete(s.held, j.ID)
+		}
+	}
+	if j.hasWork() {
+		set(s.working, e, sign)
 	}
 	if !Ended(j.Status) {
 		s.live[j.Scope] += int(sign)
@@ -225,7 +323,11 @@ func (s *State) indexJob(j *Job, sign int64) {
 		}
 	}
 	if a := j.Live(); a != nil {
-		s.used[a.Environment] += sign * j.MilliVCPU
+		takes := j.MilliVCPU
+		if j.Nodes != nil { // its nodes have what they take themselves
+			takes = j.Nodes.Reserved
+		}
+		s.used[a.Environment] += sign * takes
 		if s.used[a.Environment] == 0 {
 			delete(s.used, a.Environment)
 		}
@@ -238,20 +340,51 @@ func (s *State) indexJob(j *Job, sign int64) {
 		}
 	}
 	if due := j.deadline(); due != 0 {
-		if sign > 0 {
-			s.deadlines.Set(deadline{due, j.ID})
-		} else {
-			s.deadlines.Delete(deadline{due, j.ID})
-		}
+		set(s.deadlines, deadline{due, j.ID}, sign)
 	}
+}
+
+// set adds an item (sign +1) or removes it (sign -1).
+func set[T any](tree *btree.BTreeG[T], item T, sign int64) {
+	if sign > 0 {
+		tree.Set(item)
+	} else {
+		tree.Delete(item)
+	}
+}
+
+// file is set for one of many orders, which are there only while they have something in them.
+func file[K comparable](orders map[K]*btree.BTreeG[entry], at K, e entry, sign int64) {
+	order := orders[at]
+	if order == nil {
+		order = newOrder()
+		orders[at] = order
+	}
+	set(order, e, sign)
+	if order.Len() == 0 {
+		delete(orders, at)
+	}
+}
+
+// expires is when an ended job is forgotten; 0 is never.
+func (s *State) expires(j *Job) int64 {
+	if s.retention == 0 || !Ended(j.Status) {
+		return 0
+	}
+	return j.StoppedAt + s.retention
 }
 
 // NextDeadline is when Tx.Tick has something to do, in Unix milliseconds; 0 is never.
 func (s *State) NextDeadline() int64 {
-	if next, ok := s.deadlines.Min(); ok {
-		return next.at
+	due, ok := s.deadlines.Min()
+	forget, also := s.expiry.Min()
+	switch {
+	case !ok:
+		return forget.at
+	case !also:
+		return due.at
 	}
-	return 0
+	return min(due.at, forget.at)
 }
 
 // LiveIn is how many jobs have not ended in the scopes for which all says so.

@@ -2,6 +2,8 @@ package batch
 
 import (
 	"strings"
+
+	"github.com/batch-local/batch-local/emulator/api"
 )
 
 // A Submission is a SubmitJob whose shape is right. Queue and Definition are as the caller gave them.
@@ -12,10 +14,11 @@ type Submission struct {
 	Definition string
 	Request    Request
 	Tags       map[string]string
+	Size       int32 // of an array; 0 for others
 }
 
-// Submit adds a job and moves it on as far as it gets: to RUNNABLE, and if there is room to STARTING.
-// Checks are in the order of jobs.md 11: queue, definition, platform, parameters, resources.
+// Submit adds a job and moves it on as far as it gets: to PENDING if it has to wait, else to RUNNABLE, and if there is room to
+// STARTING. Checks are in the order of jobs.md 11: queue, definition, platform, parameters, resources, dependencies.
 func (tx *Tx) Submit(s Submission) (*Job, error) {
 	q := tx.Queue(s.Scope, s.Queue)
 	switch {
@@ -45,21 +48,57 @@ func (tx *Tx) Submit(s Submission) (*Job, error) {
 	if !s.Request.empty() {
 		j.Request = &s.Request
 	}
-	c, err := effective(d, j.Request)
-	if err != nil {
+	if err := tx.size(j, d, &s); err != nil {
 		return nil, err
 	}
-	if j.MilliVCPU, j.MemoryMiB, err = needs(d.Platform, c); err != nil {
+	if err := tx.checkDependencies(s.Scope, s.Size, s.Request.DependsOn); err != nil {
 		return nil, err
 	}
+	tx.waitOn(j, s.Request.DependsOn)
 	j.Number = tx.nextNumber()
 	tx.put(nil, j)
-	tx.events = append(tx.events, Event{Job: j.ID, To: Submitted, At: tx.now})
-	return tx.setStatus(j, Runnable, "", nil), nil
+	tx.tell(j, "")
+	return tx.enter(j), nil
 }
 
-func (r *Request) empty() bool {
-	return len(r.Parameters) == 0 && r.Overrides == nil && r.Retry == nil && r.Timeout == nil && r.PropagateTags == nil
+// size says what kind of job it is and what it takes.
+func (tx *Tx) size(j *Job, d *Definition, s *Submission) error {
+	b, err := blueprint(d, &s.Request)
+	if err != nil {
+		return err
+	}
+	if b.Nodes != nil {
+		if s.Size > 0 {
+			// Guess: not allowed; the text was not seen (jobs.md 6).
+			return refused("arrayProperties is not applicable for multi-node parallel jobs.")
+		}
+		j.Nodes = &Nodes{Count: api.Value(b.Nodes.NumNodes), Main: api.Value(b.Nodes.MainNode)}
+		for i := range j.Nodes.Count {
+			milli, mib, err := b.node(i).needs(d.Platform)
+			if err != nil {
+				return err
+			}
+			j.MilliVCPU, j.MemoryMiB = j.MilliVCPU+milli, j.MemoryMiB+mib
+		}
+		return nil
+	}
+	if s.Size > 0 {
+		j.Array = &Array{Size: s.Size}
+	}
+	j.MilliVCPU, j.MemoryMiB, err = b.needs(d.Platform)
+	return err
+}
+
+// enter moves a SUBMITTED job on.
+func (tx *Tx) enter(j *Job) *Job {
+	switch {
+	case tx.hold(j):
+	case j.Array == nil && len(tx.DependsOn(j)) == 0:
+		tx.setStatus(j, Runnable, "", nil)
+	default:
+		tx.ready(tx.setStatus(j, Pending, "", nil))
+	}
+	return tx.jobs[j.ID]
 }
 
 // platformOf is what a queue's environments run; empty if it has none.

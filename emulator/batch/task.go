@@ -16,8 +16,10 @@ type Task struct {
 
 	// ID is the ECS task id, 32 hex digits; it is part of the log stream's name.
 	ID string
-	// Host is the simulated EC2 instance ("i-..."). Tasks of one host share a network. Empty on Fargate: a network of its own.
+	// Host is the simulated EC2 instance ("i-..."); empty on Fargate.
 	Host HostID
+	// OwnNetwork says that the task does not share its host's network: nodes of a multi-node job.
+	OwnNetwork bool
 	// HostName is what the containers see as their host's name.
 	HostName string
 
@@ -27,6 +29,9 @@ type Task struct {
 
 	Containers []Container
 }
+
+// SharesHost says that the task is in the network of its instance, with whatever else runs there.
+func (t Task) SharesHost() bool { return t.Host != "" && !t.OwnNetwork }
 
 // A Container is one container of a task.
 type Container struct {
@@ -39,6 +44,9 @@ type Container struct {
 	MemoryMiB   int64
 	LogGroup    string
 	LogStream   string
+	// Essential says that its end is that of the task; DependsOn are containers that come before it. Of ecsProperties.
+	Essential bool
+	DependsOn []api.TaskContainerDependency
 	// StopSeconds is the time between SIGTERM and SIGKILL.
 	StopSeconds int
 	// Properties is the definition's own block, for whatever else it says. Read only.
@@ -54,4 +62,5 @@ type Platform string
 const (
 	EC2     Platform = "EC2"
 	Fargate Platform = "FARGATE"
+	EKS     Platform = "EKS" // of a definition with eksProperties, whatever it says
 )

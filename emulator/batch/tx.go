@@ -21,8 +21,10 @@ type Tx struct {
 
 	wanted   map[ARN]bool // queues whose waiting jobs may have found a place
 	attempts map[AttemptID]bool
+	over     []JobID // jobs that ended, and others care
 	events   []Event
 	wasHost  Host
+	wasHolds []Hold
 }
 
 // An Event is a job's change of status. The first SUBMITTED is one too.
@@ -32,6 +34,8 @@ type Event struct {
 	To     Status
 	Reason string
 	At     int64 // Unix milliseconds
+	// Was is the job as it was then; nil unless State.Snapshots was called.
+	Was *Job
 }
 
 // A Commit is what came of a transaction.
@@ -44,7 +48,7 @@ type Commit struct {
 
 // Begin starts a transaction at a time in Unix milliseconds. Exactly one of Commit and Rollback ends it, before the next begins.
 func (s *State) Begin(now int64, chance Chance) *Tx {
-	return &Tx{State: s, now: now, chance: chance, before: map[Key]Record{}, wanted: map[ARN]bool{}, attempts: map[AttemptID]bool{}, wasHost: s.host}
+	return &Tx{State: s, now: now, chance: chance, before: map[Key]Record{}, wanted: map[ARN]bool{}, attempts: map[AttemptID]bool{}, wasHost: s.host, wasHolds: s.holds}
 }
 
 // Now is the transaction's time in Unix milliseconds.
@@ -52,6 +56,7 @@ func (tx *Tx) Now() int64 { return tx.now }
 
 // Commit places what can be placed and ends the transaction.
 func (tx *Tx) Commit() Commit {
+	tx.follow()
 	tx.settle()
 	c := Commit{Events: tx.events, Changes: make([]Change, 0, len(tx.order))}
 	for _, key := range tx.order {
@@ -78,7 +83,7 @@ func (tx *Tx) Rollback() {
 	for _, key := range slices.Backward(tx.order) {
 		tx.apply(tx.record(key), tx.before[key])
 	}
-	tx.host = tx.wasHost
+	tx.host, tx.holds = tx.wasHost, tx.wasHolds
 }
 
 // record is the present value of a record; a nil interface if there is none.
@@ -129,7 +134,10 @@ func keyOf(old, new Record) Key {
 
 // change edits a job and answers its new value. Slices and maps inside must be replaced, not written to. A job that this
 // transaction has cloned already is edited in place: nobody else has seen it.
+//
+// It is the present value that is edited, whatever earlier one the caller still holds.
 func (tx *Tx) change(j *Job, edit func(*Job)) *Job {
+	j = tx.jobs[j.ID]
 	if _, mine := tx.before[j.Key()]; mine {
 		was := *j
 		edit(j)
@@ -160,7 +168,7 @@ func (tx *Tx) changeAttempt(j *Job, look bool, edit func(*Attempt)) *Job {
 func (tx *Tx) setStatus(j *Job, to Status, reason string, edit func(*Job)) *Job {
 	from := j.Status
 	j = tx.change(j, func(j *Job) {
-		j.Status, j.StatusReason, j.Waits = to, reason, nil
+		j.Status, j.StatusReason, j.Waits, j.Held = to, reason, nil, false
 		if Ended(to) {
 			j.StoppedAt = max(tx.now, j.CreatedAt, j.StartedAt)
 		}
@@ -168,11 +176,24 @@ func (tx *Tx) setStatus(j *Job, to Status, reason string, edit func(*Job)) *Job 
 			edit(j)
 		}
 	})
-	tx.events = append(tx.events, Event{Job: j.ID, From: from, To: to, Reason: reason, At: tx.now})
+	tx.tell(j, from)
 	if to == Runnable || from == Runnable {
 		tx.look(j.Queue)
 	}
+	if Ended(to) && (len(tx.dependents[j.ID]) > 0 || j.ID.Mark() == MarkChild || j.Array != nil && j.Array.Spawned < j.Array.Size) {
+		tx.over = append(tx.over, j.ID)
+	}
 	return j
+}
+
+// tell notes that a job came to its status from another, or from nothing.
+func (tx *Tx) tell(j *Job, from Status) {
+	e := Event{Job: j.ID, From: from, To: j.Status, Reason: j.StatusReason, At: tx.now}
+	if tx.snapshots {
+		was := *j
+		e.Was = &was
+	}
+	tx.events = append(tx.events, e)
 }
 
 // look asks for another try to place the jobs of a queue when the transaction ends.
@@ -212,7 +233,7 @@ func (tx *Tx) Clear(all func(Scope) bool) {
 	}
 	for _, r := range records {
 		if j, ok := r.(*Job); ok {
-			if a := j.Live(); a != nil {
+			if a := j.Live(); a != nil && j.Nodes == nil {
 				tx.attempts[AttemptID{j.ID, a.Number}] = true
 			}
 		}

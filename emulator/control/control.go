@@ -23,13 +23,26 @@ type Emulator interface {
 	Wait(ctx context.Context, job string, until api.JobStatus) (*api.JobDetail, error)
 	// WaitIdle answers when no job is on its way.
 	WaitIdle(ctx context.Context, scope Scope) error
+	// Clock is the emulator's time; MoveClock answers when everything that was due has happened.
+	Clock() Clock
+	MoveClock(ctx context.Context, m Move) (Clock, error)
+	// Script answers the outcomes or the holds that are in force; SetScript replaces them by a JSON list.
+	Script(which Script) any
+	SetScript(ctx context.Context, which Script, list []byte) error
+	// Follow calls tell for each event, from the one after a number on, or with 0 from the next, until ctx ends or tell answers an
+	// error. It calls ready when none that comes will be missed.
+	Follow(ctx context.Context, scope Scope, after uint64, ready func(), tell func(number uint64, event []byte) error) error
 }
 
 // Scope narrows a call to one account, one region, or both; the zero value is all.
 type Scope struct{ Account, Region string }
 
-// ErrUnknown is something that is not there.
-var ErrUnknown = errors.New("unknown")
+// ErrUnknown is something that is not there, ErrInvalid something that cannot be meant, ErrConflict something that cannot be done now, or here.
+var (
+	ErrUnknown  = errors.New("unknown")
+	ErrInvalid  = errors.New("invalid")
+	ErrConflict = errors.New("conflict")
+)
 
 // Info is what /_emulator/info answers.
 type Info struct {
@@ -59,11 +72,6 @@ type Limits struct {
 	RequestBytes int64 `json:"requestBytes"`
 }
 
-// Clock is the time of the emulator.
-type Clock struct {
-	Now string `json:"now"`
-}
-
 // New answers /_emulator/, /livez, /readyz and /_localstack/.
 func New(e Emulator) http.Handler {
 	r := mux.NewRouter()
@@ -74,6 +82,15 @@ func New(e Emulator) http.Handler {
 	r.HandleFunc("/_emulator/info", info(e)).Methods(http.MethodGet)
 	r.HandleFunc("/_emulator/reset", reset(e)).Methods(http.MethodPost)
 	r.HandleFunc("/_emulator/wait", wait(e)).Methods(http.MethodGet)
+	r.HandleFunc("/_emulator/clock", readClock(e)).Methods(http.MethodGet)
+	r.HandleFunc("/_emulator/clock", moveClock(e)).Methods(http.MethodPost)
+	for _, which := range []Script{Outcomes, Holds} {
+		path := "/_emulator/" + string(which)
+		r.HandleFunc(path, readScript(e, which)).Methods(http.MethodGet)
+		r.HandleFunc(path, writeScript(e, which)).Methods(http.MethodPut)
+		r.HandleFunc(path, dropScript(e, which)).Methods(http.MethodDelete)
+	}
+	r.HandleFunc("/_emulator/events", follow(e)).Methods(http.MethodGet)
 	r.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "there is no "+r.URL.Path)
 	})
@@ -179,6 +196,10 @@ func told(w http.ResponseWriter, value any, err error, late string) {
 		answer(w, http.StatusOK, value)
 	case errors.Is(err, ErrUnknown):
 		refuse(w, http.StatusNotFound, err.Error())
+	case errors.Is(err, ErrInvalid):
+		refuse(w, http.StatusBadRequest, err.Error())
+	case errors.Is(err, ErrConflict):
+		refuse(w, http.StatusConflict, err.Error())
 	case errors.Is(err, context.DeadlineExceeded):
 		refuse(w, http.StatusRequestTimeout, late)
 	case errors.Is(err, context.Canceled): // the caller went away, or we are about to

@@ -129,6 +129,12 @@ func (f *effects) add(ids []batch.AttemptID) {
 	}
 }
 
+func (f *effects) quiet() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.touched) == 0
+}
+
 func (f *effects) take() []batch.AttemptID {
 	f.mu.Lock()
 	defer f.mu.Unlock()

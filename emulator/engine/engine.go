@@ -25,14 +25,30 @@ type Journal interface {
 	Append(n uint64, changes []batch.Change)
 }
 
+// A Clock is where time comes from.
+type Clock interface {
+	Now() time.Time
+	// AfterFunc calls f once when d has passed, unless stop answered true before. f is never called from within AfterFunc.
+	AfterFunc(d time.Duration, f func()) (stop func() bool)
+}
+
+// machine is the time of the machine.
+type machine struct{}
+
+func (machine) Now() time.Time { return time.Now() }
+
+func (machine) AfterFunc(d time.Duration, f func()) func() bool { return time.AfterFunc(d, f).Stop }
+
 // Options of New. The zero value keeps everything in memory and uses the real time.
 type Options struct {
 	// Journal is nil for memory only.
 	Journal Journal
-	// Now is the time of transitions; nil is time.Now.
-	Now func() time.Time
+	// Clock is the time of transitions and of deadlines; nil is the machine's.
+	Clock Clock
 	// Chance makes ids; nil makes random ones.
 	Chance batch.Chance
+	// Retention is how long ended jobs are kept; 0 is for ever.
+	Retention time.Duration
 	// Observe is told the status changes of each transaction, in order, once they are durable. It must not block and must not call the engine.
 	Observe func([]batch.Event)
 }
@@ -44,8 +60,8 @@ type Engine struct {
 
 	mu       sync.RWMutex // the state and everything that a commit writes
 	state    *batch.State
-	number   uint64 // of the last transaction that changed something
-	timer    *time.Timer
+	number   uint64      // of the last transaction that changed something
+	disarm   func() bool // of the timer; nil if none is set
 	armedFor int64
 	closed   bool
 
@@ -54,13 +70,17 @@ type Engine struct {
 
 // New loads what the journal keeps and is ready for updates. Every attempt that was live is in the set to be looked at.
 func New(o Options) (*Engine, error) {
-	if o.Now == nil {
-		o.Now = time.Now
+	if o.Clock == nil {
+		o.Clock = machine{}
 	}
 	if o.Chance == nil {
 		o.Chance = random{}
 	}
 	e := &Engine{options: o, journal: o.Journal, state: batch.NewState()}
+	e.state.Keep(o.Retention.Milliseconds())
+	if o.Observe != nil {
+		e.state.Snapshots()
+	}
 	e.effects.init()
 	if o.Journal != nil {
 		err := o.Journal.Load(func(r batch.Record) error {
@@ -77,9 +97,15 @@ func New(o Options) (*Engine, error) {
 		live = append(live, batch.AttemptID{Job: j.ID, Number: j.Attempt().Number})
 	}
 	e.effects.touch(live)
-	e.mu.Lock()
-	e.arm()
-	e.mu.Unlock()
+	// What an earlier process had not finished is due now; its holds are gone.
+	_, err := e.update(func(tx *batch.Tx) error {
+		tx.SetHolds(nil)
+		tx.Tick()
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
 	return e, nil
 }
 
@@ -97,16 +123,32 @@ func (e *Engine) Update(ctx context.Context, f func(*batch.Tx) error) error {
 	return e.effects.wait(ctx, n)
 }
 
+// workSize is how many children of arrays are spawned or stopped at a time: a few milliseconds, in which nobody else is served.
+const workSize = 256
+
+// update runs a transition, and then what it has left to be done, in transitions of their own so that others get their turn between.
 func (e *Engine) update(f func(*batch.Tx) error) (uint64, error) {
+	n, more, err := e.transition(f)
+	for more && err == nil {
+		n, more, err = e.transition(func(tx *batch.Tx) error {
+			tx.Work(workSize)
+			return nil
+		})
+	}
+	return n, err
+}
+
+// transition runs one, and answers its number and whether there is work left.
+func (e *Engine) transition(f func(*batch.Tx) error) (n uint64, more bool, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
-		return 0, ErrClosed
+		return 0, false, ErrClosed
 	}
 	if err := e.effects.failure(); err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	tx := e.state.Begin(e.options.Now().UnixMilli(), e.options.Chance)
+	tx := e.state.Begin(e.options.Clock.Now().UnixMilli(), e.options.Chance)
 	done := false
 	defer func() {
 		if !done { // f failed or panicked
@@ -114,19 +156,19 @@ func (e *Engine) update(f func(*batch.Tx) error) (uint64, error) {
 		}
 	}()
 	if err := f(tx); err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	c := tx.Commit()
 	done = true
 	e.arm()
 	if len(c.Changes) == 0 || e.journal == nil {
 		e.effects.publish(c, e.options.Observe)
-		return e.number, nil
+		return e.number, e.state.Working(), nil
 	}
 	e.number++
 	e.effects.hold(e.number, c)
 	e.journal.Append(e.number, c.Changes)
-	return e.number, nil
+	return e.number, e.state.Working(), nil
 }
 
 // View lets f read the state. What f keeps of it are records, which never change. View returns when all that f may have seen is durable.
@@ -153,6 +195,9 @@ func (e *Engine) Attempts() []batch.AttemptID { return e.effects.take() }
 
 // Wake has a value in it when Attempts has something. One reader.
 func (e *Engine) Wake() <-chan struct{} { return e.effects.wake }
+
+// Quiet says whether no attempt waits to be looked at.
+func (e *Engine) Quiet() bool { return e.effects.quiet() }
 
 // Touch puts attempts into the set.
 func (e *Engine) Touch(ids ...batch.AttemptID) { e.effects.touch(ids) }
@@ -184,13 +229,14 @@ func (e *Engine) arm() {
 		return
 	}
 	e.armedFor = next
-	if e.timer != nil {
-		e.timer.Stop()
+	if e.disarm != nil {
+		e.disarm()
+		e.disarm = nil
 	}
 	if next == 0 {
 		return
 	}
-	e.timer = time.AfterFunc(time.UnixMilli(next).Sub(e.options.Now()), e.tick)
+	e.disarm = e.options.Clock.AfterFunc(time.UnixMilli(next).Sub(e.options.Clock.Now()), e.tick)
 }
 
 func (e *Engine) tick() {
@@ -209,7 +255,7 @@ func (e *Engine) Close() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.closed = true
-	if e.timer != nil {
-		e.timer.Stop()
+	if e.disarm != nil {
+		e.disarm()
 	}
 }

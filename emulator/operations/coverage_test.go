@@ -32,8 +32,8 @@ func partly() map[string]string {
 		"CreateComputeEnvironment": "not yet: `eksConfiguration`, type `ECS_MANAGED_INSTANCES`",
 		"CreateJobQueue":           "not yet: scheduling policies, service environments; `jobStateTimeLimitActions` are kept and shown, not acted on",
 		"UpdateJobQueue":           "not yet: scheduling policies; `jobStateTimeLimitActions` are kept and shown, not acted on",
-		"RegisterJobDefinition":    "not yet: `ecsProperties`, `eksProperties`, type `multinode`; `consumableResourceProperties` are kept and shown, not acted on",
-		"SubmitJob":                "not yet: array jobs, dependencies, overrides of nodes, tasks and pods",
+		"RegisterJobDefinition":    "`consumableResourceProperties` are kept and shown, not acted on",
+		"SubmitJob":                "not yet: fair share; jobs of pods have no queue to go to; tasks of several containers are run by the simulated driver alone",
 	}
 }
 

@@ -17,7 +17,11 @@ func (s *Service) RegisterJobDefinition(ctx context.Context, in *api.RegisterJob
 	detail := definitionDetail(in)
 	var out api.RegisterJobDefinitionOutput
 	err := s.update(ctx, func(tx *batch.Tx) error {
-		d := tx.RegisterDefinition(scope(ctx), *in.JobDefinitionName, platformOf(in.PlatformCapabilities), detail)
+		platform := platformOf(in.PlatformCapabilities)
+		if in.EksProperties != nil {
+			platform = batch.EKS
+		}
+		d := tx.RegisterDefinition(scope(ctx), *in.JobDefinitionName, platform, detail)
 		out = api.RegisterJobDefinitionOutput{
 			JobDefinitionArn:  new(string(d.ARN)),
 			JobDefinitionName: &d.Name,

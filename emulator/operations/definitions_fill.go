@@ -25,8 +25,16 @@ func definitionDetail(in *api.RegisterJobDefinitionInput) api.JobDefinition {
 	if len(in.PlatformCapabilities) > 0 {
 		d.PlatformCapabilities = in.PlatformCapabilities
 	}
-	if in.ContainerProperties != nil {
-		d.ContainerProperties = filledContainer(platformOf(in.PlatformCapabilities), in.ContainerProperties)
+	switch p := platformOf(in.PlatformCapabilities); {
+	case in.ContainerProperties != nil:
+		d.ContainerProperties = filledContainer(p, in.ContainerProperties)
+	case in.EcsProperties != nil:
+		d.EcsProperties = filledTasks(p, in.EcsProperties)
+	case in.EksProperties != nil:
+		d.EksProperties = filledPod(in.EksProperties)
+		d.ContainerOrchestrationType = api.OrchestrationTypeEks
+	case in.NodeProperties != nil:
+		d.NodeProperties = filledNodes(in.NodeProperties)
 	}
 	return d
 }
@@ -40,11 +48,7 @@ func filledContainer(p batch.Platform, given *api.ContainerProperties) *api.Cont
 	c.Ulimits = list(c.Ulimits)
 	c.ResourceRequirements = list(c.ResourceRequirements)
 	c.Secrets = list(c.Secrets)
-	if c.LogConfiguration != nil {
-		l := *c.LogConfiguration
-		l.Options, l.SecretOptions = orEmpty(l.Options), list(l.SecretOptions)
-		c.LogConfiguration = &l
-	}
+	c.LogConfiguration = filledLogging(c.LogConfiguration)
 	if c.LinuxParameters != nil {
 		c.LinuxParameters = filledLinux(c.LinuxParameters)
 	}
@@ -52,6 +56,15 @@ func filledContainer(p batch.Platform, given *api.ContainerProperties) *api.Cont
 		c.FargatePlatformConfiguration = &api.FargatePlatformConfiguration{PlatformVersion: new("LATEST")}
 	}
 	return &c
+}
+
+func filledLogging(given *api.LogConfiguration) *api.LogConfiguration {
+	if given == nil {
+		return nil
+	}
+	l := *given
+	l.Options, l.SecretOptions = orEmpty(l.Options), list(l.SecretOptions)
+	return &l
 }
 
 func filledLinux(given *api.LinuxParameters) *api.LinuxParameters {

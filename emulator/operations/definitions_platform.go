@@ -13,13 +13,46 @@ import (
 // What a container asks for, and what only one of the platforms takes (jobs.md 10.6, 10.7; resources.md 2).
 
 func checkResources(p batch.Platform, c *api.ContainerProperties) error {
+	milli, mib, err := checkWants(p, c)
+	switch {
+	case err != nil:
+		return err
+	case milli < 1000 && windows(c.RuntimePlatform):
+		return api.Invalid("vCPU must be at least 1 for Windows Job definition, got %s.", wanted(c, api.ResourceTypeVcpu))
+	case p == batch.Fargate:
+		return asInvalid(batch.CheckFargateSize(milli, mib))
+	}
+	return nil
+}
+
+// wanted is the text of a requirement.
+func wanted(c *api.ContainerProperties, kind api.ResourceType) string {
+	for _, r := range c.ResourceRequirements {
+		if r.Type == kind {
+			return api.Value(r.Value)
+		}
+	}
+	return ""
+}
+
+// asInvalid wraps a refusal of the core: bare at SubmitJob, it is wrapped when a definition is registered.
+func asInvalid(err error) error {
+	var refusal *batch.Error
+	if errors.As(err, &refusal) {
+		return api.Invalid("%s", refusal.Message)
+	}
+	return err
+}
+
+// checkWants is what one container asks for, in thousandths of a vCPU and in MiB.
+func checkWants(p batch.Platform, c *api.ContainerProperties) (milli, mib int64, err error) {
 	wants := map[api.ResourceType]string{}
 	for _, r := range c.ResourceRequirements {
 		if err := oneOf("type", r.Type); err != nil {
-			return err
+			return 0, 0, err
 		}
 		if _, twice := wants[r.Type]; twice {
-			return api.Invalid("Cannot provide duplicates in resourceRequirements.")
+			return 0, 0, api.Invalid("Cannot provide duplicates in resourceRequirements.")
 		}
 		wants[r.Type] = api.Value(r.Value)
 	}
@@ -33,32 +66,22 @@ func checkResources(p batch.Platform, c *api.ContainerProperties) error {
 		case old.given == nil:
 			continue
 		case p == batch.Fargate:
-			return api.Invalid("%s is not applicable for Fargate. Use resource requirements instead.", old.member)
+			return 0, 0, api.Invalid("%s is not applicable for Fargate. Use resource requirements instead.", old.member)
 		case both:
-			return api.Invalid("Cannot use both ECS containerProperties %s and resourceRequirement %s.", old.member, old.kind)
+			return 0, 0, api.Invalid("Cannot use both ECS containerProperties %s and resourceRequirement %s.", old.member, old.kind)
 		}
 		wants[old.kind] = strconv.Itoa(int(*old.given))
 	}
 	if gpus, asked := wants[api.ResourceTypeGpu]; asked {
 		if p == batch.Fargate {
-			return api.Invalid("GPU is not applicable for Fargate.")
+			return 0, 0, api.Invalid("GPU is not applicable for Fargate.")
 		}
 		if _, err := strconv.ParseUint(gpus, 10, 31); err != nil {
-			return api.Invalid("Value %s for type GPU in resourceRequirement is not valid. Please provide a numeric value.", gpus)
+			return 0, 0, api.Invalid("Value %s for type GPU in resourceRequirement is not valid. Please provide a numeric value.", gpus)
 		}
 	}
-	cpu := wants[api.ResourceTypeVcpu]
-	milli, _, err := batch.Needs(p, cpu, wants[api.ResourceTypeMemory])
-	var refusal *batch.Error
-	switch {
-	case errors.As(err, &refusal): // bare at SubmitJob, wrapped here
-		return api.Invalid("%s", refusal.Message)
-	case err != nil:
-		return err
-	case milli < 1000 && windows(c.RuntimePlatform):
-		return api.Invalid("vCPU must be at least 1 for Windows Job definition, got %s.", cpu)
-	}
-	return nil
+	milli, mib, err = batch.Wants(p, wants[api.ResourceTypeVcpu], wants[api.ResourceTypeMemory])
+	return milli, mib, asInvalid(err)
 }
 
 func checkPlatform(p batch.Platform, c *api.ContainerProperties) error {

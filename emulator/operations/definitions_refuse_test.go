@@ -141,21 +141,3 @@ func TestRegisterRefuses(t *testing.T) {
 		})
 	}
 }
-
-// TestRegisterNotYet: what AWS takes and batch-local cannot run is refused and named, after AWS's own checks.
-func TestRegisterNotYet(t *testing.T) {
-	for member, in := range map[string]*definition{
-		"ecsProperties":  without(onEC2(blocks(true, false, false))),
-		"eksProperties":  without(onEC2(blocks(false, true, false))),
-		"type multinode": multinode(func(*definition, *types.NodeProperties) {}),
-	} {
-		t.Run(member, func(t *testing.T) {
-			w := newWorld(t)
-			_, err := w.RegisterJobDefinition(t.Context(), in)
-			refuses(t, err, "RegisterJobDefinition with "+member+" is not available in batch-local yet.")
-			in.Timeout = &types.JobTimeout{AttemptDurationSeconds: aws.Int32(1)}
-			_, err = w.RegisterJobDefinition(t.Context(), in)
-			refuses(t, err, wrapped("AttemptDurationSeconds in Timeout must be at least 60 seconds."))
-		})
-	}
-}

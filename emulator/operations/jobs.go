@@ -3,7 +3,7 @@ package operations
 import (
 	"context"
 	"regexp"
-	"strings"
+	"slices"
 
 	"github.com/batch-local/batch-local/emulator/api"
 	"github.com/batch-local/batch-local/emulator/batch"
@@ -29,12 +29,18 @@ func (s *Service) SubmitJob(ctx context.Context, in *api.SubmitJobInput) (*api.S
 		Queue:      *in.JobQueue,
 		Definition: *in.JobDefinition,
 		Tags:       in.Tags,
+		Size:       arraySize(in),
 		Request: batch.Request{
 			Parameters:    in.Parameters,
 			Overrides:     overridesOf(in),
+			Ecs:           in.EcsPropertiesOverride,
+			Eks:           in.EksPropertiesOverride,
+			Nodes:         in.NodeOverrides,
 			Retry:         storedRetry(in.RetryStrategy),
 			Timeout:       in.Timeout,
 			PropagateTags: in.PropagateTags,
+			DependsOn:     in.DependsOn,
+			Consumables:   in.ConsumableResourcePropertiesOverride,
 		},
 	}
 	var out api.SubmitJobOutput
@@ -57,7 +63,7 @@ func (s *Service) SubmitJob(ctx context.Context, in *api.SubmitJobInput) (*api.S
 	return &out, nil
 }
 
-// checkSubmission is what needs no state. AWS's own refusals come first, then what batch-local does not do yet.
+// checkSubmission is what needs no state.
 func checkSubmission(in *api.SubmitJobInput, size int) error {
 	switch {
 	case size > maxSubmissionSize:
@@ -67,26 +73,94 @@ func checkSubmission(in *api.SubmitJobInput, size int) error {
 	case len(in.DependsOn) > maxDependencies:
 		return api.Invalid("Job cannot have more than %d dependencies", maxDependencies)
 	}
-	if err := checkRetry(in.RetryStrategy); err != nil {
-		return err
+	return firstOf(
+		checkRetry(in.RetryStrategy),
+		checkTimeout(in.Timeout),
+		checkTags(in.Tags),
+		checkArray(in),
+		checkDependencyTypes(in.DependsOn),
+		checkOverrides(in),
+		checkConsumables(in.ConsumableResourcePropertiesOverride),
+	)
+}
+
+// Sizes of an array (jobs.md 6).
+const (
+	minArray = 2
+	maxArray = 10_000
+)
+
+// arraySize is 0 for a job that is no array: several clients send empty arrayProperties (wire.md 2).
+func arraySize(in *api.SubmitJobInput) int32 {
+	if in.ArrayProperties == nil {
+		return 0
 	}
-	if err := checkTimeout(in.Timeout); err != nil {
-		return err
+	return api.Value(in.ArrayProperties.Size)
+}
+
+func checkArray(in *api.SubmitJobInput) error {
+	if n := arraySize(in); n != 0 && (n < minArray || n > maxArray) {
+		// Guess: the rule is sure, the text was not seen (jobs.md 6).
+		return api.Invalid("Array size must be between %d and %d", minArray, maxArray)
 	}
-	if err := checkTags(in.Tags); err != nil {
-		return err
-	}
-	for member, given := range map[string]bool{
-		"arrayProperties":                      in.ArrayProperties != nil && api.Value(in.ArrayProperties.Size) != 0,
-		"dependsOn":                            len(in.DependsOn) > 0,
-		"nodeOverrides":                        in.NodeOverrides != nil,
-		"ecsPropertiesOverride":                in.EcsPropertiesOverride != nil,
-		"eksPropertiesOverride":                in.EksPropertiesOverride != nil,
-		"consumableResourcePropertiesOverride": in.ConsumableResourcePropertiesOverride != nil,
-	} {
-		if given {
-			return api.ClientError("SubmitJob with %s is not available in batch-local yet.", member)
+	return nil
+}
+
+func checkDependencyTypes(list []api.JobDependency) error {
+	for _, d := range list {
+		if err := oneOf("type", d.Type); err != nil {
+			return err
 		}
+		if id := api.Value(d.JobId); id != "" && !legalJobID(id) {
+			return wire(batch.UnsupportedName(id))
+		}
+	}
+	return nil
+}
+
+// checkOverrides holds the rules about overrides that follow from themselves (jobs.md 8.2).
+func checkOverrides(in *api.SubmitJobInput) error {
+	if p := in.SchedulingPriorityOverride; p != nil && (*p < 0 || *p > maxSchedulingPriority) {
+		return api.Invalid("Scheduling priority must be between 0 and %d.", maxSchedulingPriority)
+	}
+	lists := []*api.ContainerOverrides{in.ContainerOverrides}
+	if in.NodeOverrides != nil {
+		for _, o := range in.NodeOverrides.NodePropertyOverrides {
+			lists = append(lists, o.ContainerOverrides)
+		}
+	}
+	if e := in.EcsPropertiesOverride; e != nil {
+		for _, t := range e.TaskProperties {
+			for _, c := range t.Containers {
+				lists = append(lists, &api.ContainerOverrides{Command: c.Command, Environment: c.Environment, ResourceRequirements: c.ResourceRequirements})
+			}
+		}
+	}
+	for _, o := range lists {
+		if o == nil {
+			continue
+		}
+		if slices.Contains(o.Command, "") {
+			// Guess: documented as not allowed; the text was not seen.
+			return api.Invalid("Container overrides command must not contain an empty string.")
+		}
+		if err := firstOf(checkEnvironment(o.Environment), checkRequirements(o.ResourceRequirements)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkRequirements(list []api.ResourceRequirement) error {
+	seen := map[api.ResourceType]bool{}
+	for _, r := range list {
+		if err := oneOf("type", r.Type); err != nil {
+			return err
+		}
+		if seen[r.Type] {
+			return api.Invalid("Cannot provide duplicates in resourceRequirements.")
+		}
+		seen[r.Type] = true
 	}
 	return nil
 }
@@ -98,59 +172,4 @@ func overridesOf(in *api.SubmitJobInput) *api.ContainerOverrides {
 		return nil
 	}
 	return o
-}
-
-const maxReason = 1024
-
-// checkStop is what CancelJob and TerminateJob have in common (jobs.md 14.1).
-//
-// Guess: the texts for an empty id or reason were not seen.
-func checkStop(id, reason string) error {
-	switch {
-	case id == "":
-		return api.Invalid("jobId is required.")
-	case reason == "":
-		return api.Invalid("reason is required.")
-	case len([]rune(reason)) > maxReason:
-		return api.Invalid("reason must be at most %d characters", maxReason)
-	case !legalJobID(id):
-		return wire(batch.UnsupportedName(id))
-	}
-	return nil
-}
-
-// legalJobID says whether text can be the id of a job, a child or a node. That of nobody is legal too.
-func legalJobID(text string) bool {
-	base := text
-	if i := strings.IndexAny(text, ":#"); i >= 0 {
-		base = text[:i]
-		if _, ok := batch.JobID(text).Index(); !ok {
-			return false
-		}
-	}
-	return batch.LegalName(base)
-}
-
-// CancelJob ends a job that has not started (jobs.md 14.1). Unknown jobs are no error.
-func (s *Service) CancelJob(ctx context.Context, in *api.CancelJobInput) (*api.CancelJobOutput, error) {
-	if err := checkStop(*in.JobId, *in.Reason); err != nil {
-		return nil, err
-	}
-	err := s.update(ctx, func(tx *batch.Tx) error {
-		tx.Cancel(scope(ctx), batch.JobID(*in.JobId), *in.Reason)
-		return nil
-	})
-	return &api.CancelJobOutput{}, err
-}
-
-// TerminateJob ends a job in any state (jobs.md 14.1). Unknown jobs are no error.
-func (s *Service) TerminateJob(ctx context.Context, in *api.TerminateJobInput) (*api.TerminateJobOutput, error) {
-	if err := checkStop(*in.JobId, *in.Reason); err != nil {
-		return nil, err
-	}
-	err := s.update(ctx, func(tx *batch.Tx) error {
-		tx.Terminate(scope(ctx), batch.JobID(*in.JobId), *in.Reason)
-		return nil
-	})
-	return &api.TerminateJobOutput{}, err
 }

@@ -57,53 +57,91 @@ func Detail(state *batch.State, j *batch.Job) api.JobDetail {
 		Parameters:    orEmpty(state.Parameters(j)),
 		Tags:          orEmpty(j.Tags),
 		RetryStrategy: state.RetryStrategy(j),
+		Timeout:       state.Timeout(j),
+		PropagateTags: state.PropagateTags(j),
 		IsCancelled:   onlyTrue(j.Cancelled),
 		IsTerminated:  onlyTrue(j.Terminated),
 
-		PlatformCapabilities: []api.PlatformCapability{},
+		PlatformCapabilities:         []api.PlatformCapability{},
+		ConsumableResourceProperties: state.Consumables(j),
 	}
-	if def := state.Definition(j.Definition); def != nil {
-		d.Timeout = def.Detail.Timeout
-		d.PropagateTags = def.Detail.PropagateTags
-		if len(def.Detail.PlatformCapabilities) > 0 {
-			d.PlatformCapabilities = def.Detail.PlatformCapabilities
-		}
+	if on := state.DependsOn(j); len(on) > 0 {
+		d.DependsOn = on
 	}
-	if r := j.Request; r != nil {
-		if r.Timeout != nil {
-			d.Timeout = r.Timeout
-		}
-		if r.PropagateTags != nil {
-			d.PropagateTags = r.PropagateTags
-		}
+	if def := state.Definition(j.Definition); def != nil && len(def.Detail.PlatformCapabilities) > 0 {
+		d.PlatformCapabilities = def.Detail.PlatformCapabilities
 	}
-	for _, a := range j.Attempts {
-		if a.State == batch.Exited {
-			d.Attempts = append(d.Attempts, attemptDetail(state, j, a))
-		}
-	}
-	d.Container = containerDetail(state, j)
+	family(&d, state, j)
+	content(&d, state, j)
 	return d
 }
 
+// family says what the job is of an array or of a multi-node job (jobs.md 2.9).
+func family(d *api.JobDetail, state *batch.State, j *batch.Job) {
+	index, _ := j.ID.Index()
+	switch mark := j.ID.Mark(); {
+	case j.Array != nil:
+		summary := make(map[string]int32, 7)
+		for status, n := range state.StatusCounts(j.ID) {
+			summary[string(status)] = n
+		}
+		d.ArrayProperties = &api.ArrayPropertiesDetail{Size: &j.Array.Size, StatusSummary: summary}
+	case mark == batch.MarkChild:
+		d.ArrayProperties = &api.ArrayPropertiesDetail{Index: new(int32(index)), StatusSummary: map[string]int32{}}
+	case mark == batch.MarkNode:
+		main := false
+		if parent := state.AnyJob(j.ID.Parent()); parent != nil {
+			main = int(parent.Nodes.Main) == index
+		}
+		d.NodeDetails = &api.NodeDetails{NodeIndex: new(int32(index)), IsMainNode: &main}
+		d.RetryStrategy = nil // it is the whole job's
+	}
+}
+
+// content is what the job runs, and how its attempts went.
+func content(d *api.JobDetail, state *batch.State, j *batch.Job) {
+	b := state.Blueprint(j)
+	switch {
+	case b.Nodes != nil:
+		d.NodeProperties = b.Nodes
+	case b.Ecs != nil:
+		d.EcsProperties = ecsDetail(state, j, b.Ecs)
+	case b.Eks != nil:
+		d.EksProperties = &api.EksPropertiesDetail{PodProperties: podDetail(b.Eks.PodProperties)}
+	default:
+		d.Container = containerDetail(state, j, b.Container)
+	}
+	for _, a := range j.Attempts {
+		switch {
+		case a.State != batch.Exited:
+		case b.Ecs != nil:
+			d.Attempts = append(d.Attempts, taskAttempt(state, j, a, b.Ecs))
+		default:
+			d.Attempts = append(d.Attempts, attemptDetail(state, j, a))
+		}
+	}
+}
+
+// attemptDetail is an attempt of one container. That of a multi-node job has no task of its own (jobs.md 2.8).
 func attemptDetail(state *batch.State, j *batch.Job, a *batch.Attempt) api.AttemptDetail {
-	return api.AttemptDetail{
+	d := api.AttemptDetail{
 		StartedAt:    nonzero(&a.StartedAt),
 		StoppedAt:    nonzero(&a.StoppedAt),
 		StatusReason: optional(&a.StatusReason),
 		Container: &api.AttemptContainerDetail{
-			ContainerInstanceArn: instanceARN(j, a),
-			TaskArn:              taskARN(j, a),
-			ExitCode:             a.ExitCode,
-			Reason:               optional(&a.Reason),
-			LogStreamName:        logStream(state, j, a),
-			NetworkInterfaces:    interfaces(a),
+			ExitCode:          a.ExitCode,
+			Reason:            optional(&a.Reason),
+			LogStreamName:     logStream(state, j, a),
+			NetworkInterfaces: []api.NetworkInterface{},
 		},
 	}
+	if j.Nodes == nil {
+		d.Container.ContainerInstanceArn, d.Container.TaskArn, d.Container.NetworkInterfaces = instanceARN(j, a), taskARN(j, a), interfaces(a)
+	}
+	return d
 }
 
-func containerDetail(state *batch.State, j *batch.Job) *api.ContainerDetail {
-	c := state.ContainerOf(j)
+func containerDetail(state *batch.State, j *batch.Job, c *api.ContainerProperties) *api.ContainerDetail {
 	d := &api.ContainerDetail{
 		Image:                c.Image,
 		Command:              list(c.Command),
@@ -148,8 +186,10 @@ func logStream(state *batch.State, j *batch.Job, a *batch.Attempt) *string {
 	if a.StartedAt == 0 {
 		return nil
 	}
-	_, stream := state.LogStream(j, a)
-	return optional(&stream)
+	for _, s := range state.LogStreams(j, a) {
+		return optional(&s.Stream)
+	}
+	return nil
 }
 
 func taskARN(j *batch.Job, a *batch.Attempt) *string {

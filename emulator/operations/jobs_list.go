@@ -25,6 +25,9 @@ func (s *Service) ListJobs(ctx context.Context, in *api.ListJobsInput) (*api.Lis
 	if err != nil {
 		return nil, err
 	}
+	if api.Value(in.JobQueue) == "" {
+		match = nil // filters are for queues
+	}
 	limit := maxListed
 	if match != nil {
 		limit = maxListedFiltered
@@ -44,38 +47,79 @@ func (s *Service) ListJobs(ctx context.Context, in *api.ListJobsInput) (*api.Lis
 		statuses = []batch.Status{in.JobStatus}
 	}
 	of := "ListJobs " + api.Value(in.JobQueue) + api.Value(in.ArrayJobId) + api.Value(in.MultiNodeJobId)
-	before, err := number(of, in.NextToken)
+	from, err := number(of, in.NextToken)
 	if err != nil {
 		return nil, err
 	}
-	out := &api.ListJobsOutput{JobSummaryList: []api.JobSummary{}}
-	if in.JobQueue == nil {
-		return out, nil // there are no parents yet, so there are no children
-	}
+	l := listing{limit: limit, of: of, match: match, statuses: statuses, from: from, out: &api.ListJobsOutput{JobSummaryList: []api.JobSummary{}}}
 	err = s.view(ctx, func(state *batch.State) error {
-		q := state.Queue(scope(ctx), *in.JobQueue)
-		if q == nil {
-			// Guess: the text of SubmitJob (jobs.md 13).
-			return api.ClientError("JobQueue %s not found.", *in.JobQueue)
-		}
-		var last uint64
-		for j := range state.JobsOfAnyBefore(q.ARN, statuses, before) {
-			if match != nil && !match(j) {
-				continue
+		switch {
+		case api.Value(in.ArrayJobId) != "":
+			l.members(state, state.Job(scope(ctx), batch.JobID(*in.ArrayJobId)), true)
+		case api.Value(in.MultiNodeJobId) != "":
+			l.members(state, state.Job(scope(ctx), batch.JobID(*in.MultiNodeJobId)), false)
+		default:
+			q := state.Queue(scope(ctx), *in.JobQueue)
+			if q == nil {
+				// Guess: the text of SubmitJob (jobs.md 13).
+				return api.ClientError("JobQueue %s not found.", *in.JobQueue)
 			}
-			if len(out.JobSummaryList) == limit {
-				out.NextToken = token(of, strconv.FormatUint(last, 10))
-				break
-			}
-			out.JobSummaryList = append(out.JobSummaryList, summary(j, match != nil))
-			last = j.Number
+			l.queue(state, q)
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return out, nil
+	return l.out, nil
+}
+
+// A listing is one page of ListJobs on its way.
+type listing struct {
+	limit    int
+	of       string
+	match    func(*batch.Job) bool
+	statuses []batch.Status
+	from     uint64 // where the page before ended
+	out      *api.ListJobsOutput
+}
+
+// queue lists the jobs of a queue, newest first; children and nodes are not among them.
+func (l *listing) queue(state *batch.State, q *batch.Queue) {
+	last := uint64(0)
+	for j := range state.JobsOfAnyBefore(q.ARN, l.statuses, l.from) {
+		if l.match != nil && !l.match(j) {
+			continue
+		}
+		if len(l.out.JobSummaryList) == l.limit {
+			l.out.NextToken = token(l.of, strconv.FormatUint(last, 10))
+			return
+		}
+		l.out.JobSummaryList = append(l.out.JobSummaryList, summary(state, j, l.match != nil))
+		last = j.Number
+	}
+}
+
+// members lists children or nodes by their index. Filters do not apply to them (jobs.md 13), jobStatus does. An id of nobody has none.
+func (l *listing) members(state *batch.State, parent *batch.Job, children bool) {
+	if parent == nil || children != (parent.Array != nil) || !children && parent.Nodes == nil {
+		return
+	}
+	left := state.MembersIn(parent.ID, l.statuses)
+	for j := range state.Members(parent, int32(l.from)) {
+		if !slices.Contains(l.statuses, j.Status) {
+			continue
+		}
+		index, _ := j.ID.Index()
+		if len(l.out.JobSummaryList) == l.limit {
+			l.out.NextToken = token(l.of, strconv.Itoa(index))
+			return
+		}
+		l.out.JobSummaryList = append(l.out.JobSummaryList, summary(state, j, false))
+		if left--; left <= 0 && l.from == 0 {
+			return
+		}
+	}
 }
 
 func checkSelector(in *api.ListJobsInput) error {
@@ -163,7 +207,7 @@ func glob(pattern, text string) bool {
 }
 
 // summary is a job as ListJobs shows it. The definition is there only with a filter: AWS calls it a bug, and keeps it.
-func summary(j *batch.Job, filtered bool) api.JobSummary {
+func summary(state *batch.State, j *batch.Job, filtered bool) api.JobSummary {
 	s := api.JobSummary{
 		JobArn:       new(string(j.ARN())),
 		JobId:        (*string)(&j.ID),
@@ -183,6 +227,19 @@ func summary(j *batch.Job, filtered bool) api.JobSummary {
 		s.Container = &api.ContainerSummary{}
 		if batch.Ended(j.Status) {
 			s.Container.ExitCode, s.Container.Reason = a.ExitCode, optional(&a.Reason)
+		}
+	}
+	index, _ := j.ID.Index()
+	switch mark := j.ID.Mark(); {
+	case j.Array != nil:
+		s.ArrayProperties = &api.ArrayPropertiesSummary{Size: &j.Array.Size}
+	case j.Nodes != nil:
+		s.NodeProperties = &api.NodePropertiesSummary{NumNodes: &j.Nodes.Count}
+	case mark == batch.MarkChild:
+		s.ArrayProperties = &api.ArrayPropertiesSummary{Index: new(int32(index))}
+	case mark == batch.MarkNode:
+		if parent := state.AnyJob(j.ID.Parent()); parent != nil {
+			s.NodeProperties = &api.NodePropertiesSummary{NodeIndex: new(int32(index)), IsMainNode: new(int(parent.Nodes.Main) == index), NumNodes: &parent.Nodes.Count}
 		}
 	}
 	return s

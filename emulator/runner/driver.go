@@ -66,6 +66,9 @@ type Capabilities struct {
 	Name string // "docker", "simulated"
 	// Adopts says that attempts outlive the process: with a data folder they are found again after a restart. One that does not adopt starts them again.
 	Adopts bool
+	// EmulatorTime says that what happens to attempts happens in the emulator's time, which can be moved, and that Settled is called. Of other
+	// drivers the times in reports are the machine's.
+	EmulatorTime bool
 }
 
 // An Attempt is a task with the place where its output goes.
@@ -74,6 +77,9 @@ type Attempt struct {
 	// OpenLog opens the log of one container. It is called when the container is about to run, not earlier: an attempt
 	// that does not start leaves no stream (runtime.md 12).
 	OpenLog func(c batch.Container) (Log, error)
+	// Settled is for drivers of EmulatorTime alone: it says that nothing more happens to the attempt until the clock moves or somebody else
+	// acts, and whether a stop was heard. It may be called more than once.
+	Settled func(stopped bool)
 }
 
 // Std is one of a process's two outputs.

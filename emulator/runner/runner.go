@@ -16,6 +16,8 @@ import (
 type Options struct {
 	// OpenLog opens the log of a container.
 	OpenLog func(t batch.Task, c batch.Container) (Log, error)
+	// TimeOf is the emulator's time of a time of the machine; nil is the same.
+	TimeOf func(time.Time) time.Time
 	// Log takes what goes wrong; nil discards it.
 	Log *slog.Logger
 }
@@ -32,6 +34,8 @@ type Runner struct {
 	// finished are attempts whose drive was done before the engine's word that they are over was looked at.
 	finished map[batch.AttemptID]bool
 	closed   bool
+	looking  bool          // attempts were taken from the engine, and not all were looked at
+	calm     chan struct{} // closed when something settled
 	tasks    sync.WaitGroup
 	// abandon is closed when no more is to be tried.
 	abandon chan struct{}
@@ -45,6 +49,8 @@ type drive struct {
 	over bool
 	// removing says that its containers are being taken away under it.
 	removing bool
+	// settled says that nothing happens until the clock moves; stopping that a stop is on its way to the driver.
+	settled, stopping bool
 }
 
 // New makes a runner; Run starts it.
@@ -52,7 +58,7 @@ func New(e *engine.Engine, d Driver, o Options) *Runner {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Runner{engine: e, driver: d, options: o, running: map[batch.AttemptID]*drive{}, finished: map[batch.AttemptID]bool{}, abandon: make(chan struct{})}
+	return &Runner{engine: e, driver: d, options: o, running: map[batch.AttemptID]*drive{}, finished: map[batch.AttemptID]bool{}, calm: make(chan struct{}), abandon: make(chan struct{})}
 }
 
 // Run works until ctx is done. Attempts that run then go on until Shutdown.
@@ -65,9 +71,11 @@ func (r *Runner) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-r.engine.Wake():
+			r.setLooking(true)
 			for _, id := range r.engine.Attempts() {
 				r.look(id)
 			}
+			r.setLooking(false)
 		}
 	}
 }
@@ -172,6 +180,7 @@ func (r *Runner) look(id batch.AttemptID) {
 		fallthrough
 	default:
 		if w == stop {
+			d.settled, d.stopping = d.settled && d.stopping, true
 			d.cancel(ErrStop)
 		}
 	}
@@ -187,6 +196,7 @@ func (r *Runner) start(id batch.AttemptID, f func(context.Context)) *drive {
 		f(ctx)
 		r.mu.Lock()
 		delete(r.running, id)
+		r.settle()
 		r.mu.Unlock()
 		close(d.done)
 	})
@@ -211,10 +221,17 @@ func (r *Runner) finish(id batch.AttemptID) {
 // drive runs an attempt to its end, again and again if the driver does not know how it stands, and answers whether it told the
 // engine of that end.
 func (r *Runner) drive(ctx context.Context, task batch.Task) bool {
-	attempt := Attempt{Task: task, OpenLog: func(c batch.Container) (Log, error) { return r.options.OpenLog(task, c) }}
+	attempt := Attempt{
+		Task:    task,
+		OpenLog: func(c batch.Container) (Log, error) { return r.options.OpenLog(task, c) },
+		Settled: func(stopped bool) { r.settled(task.Attempt, stopped) },
+	}
 	ended, failed := false, false
 	report := func(p batch.Report) {
 		p.Attempt = task.Attempt
+		if p.At != 0 && r.options.TimeOf != nil && !r.driver.Capabilities().EmulatorTime {
+			p.At = r.options.TimeOf(time.UnixMilli(p.At)).UnixMilli()
+		}
 		if p.State == batch.Exited {
 			ended, failed = true, p.ExitCode == nil || *p.ExitCode != 0
 		}
@@ -280,6 +297,55 @@ func detached(ctx context.Context) <-chan struct{} {
 func (r *Runner) remove(ctx context.Context, id batch.AttemptID, failed bool) {
 	if err := r.driver.Remove(ctx, id, failed); err != nil {
 		r.options.Log.Warn("what an attempt left could not be removed; the next start tries again", "attempt", id, "error", err)
+	}
+}
+
+func (r *Runner) setLooking(is bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.looking = is
+	r.settle()
+}
+
+// settled is what a driver of emulator time says.
+func (r *Runner) settled(id batch.AttemptID, stopped bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if d := r.running[id]; d != nil {
+		d.settled = stopped || !d.stopping
+		r.settle()
+	}
+}
+
+// settle wakes who waits for calm. The lock is held.
+func (r *Runner) settle() {
+	close(r.calm)
+	r.calm = make(chan struct{})
+}
+
+// Calm returns when every attempt that the engine named was looked at and, of a driver of emulator time, nothing more happens until the clock
+// moves.
+func (r *Runner) Calm(ctx context.Context) error {
+	wait := r.driver.Capabilities().EmulatorTime
+	for {
+		quiet := r.engine.Quiet() // before looking: what is taken from the engine is looked at from before that
+		r.mu.Lock()
+		busy := !quiet || r.looking
+		if wait {
+			for _, d := range r.running {
+				busy = busy || !d.settled
+			}
+		}
+		calm := r.calm
+		r.mu.Unlock()
+		if !busy {
+			return nil
+		}
+		select {
+		case <-calm:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
 }
 

@@ -230,7 +230,7 @@ func (r *run) start(ctx context.Context) error {
 		r.output <- attached(conn.Reader, r.log)
 	}()
 	p := batch.Report{State: batch.Running, At: r.since.UnixMilli()}
-	if r.box != nil && r.attempt.Host == "" {
+	if r.box != nil && !r.attempt.SharesHost() {
 		p.PrivateIPv4 = r.box.ipv4
 	}
 	r.report(p)

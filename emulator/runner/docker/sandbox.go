@@ -65,7 +65,7 @@ func (s *sandboxes) take(ctx context.Context, t batch.Task) (*sandbox, error) {
 	switch {
 	case s.driver.options.Network == "host":
 		return nil, nil
-	case t.Host != "":
+	case t.SharesHost():
 		return s.takeHost(ctx, t)
 	}
 	return s.takeOwn(ctx, t)

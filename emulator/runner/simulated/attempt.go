@@ -86,7 +86,7 @@ func (a *attempt) attach(w *watch, task batch.Task, stopped bool) error {
 	now := a.driver.options.Clock.Now()
 	switch a.phase {
 	case unplanned:
-		if o, err := a.driver.outcomeOf(task); err != nil {
+		if o, err := a.driver.outcomesOf(task); err != nil {
 			a.plan = refusal(task, err, now)
 		} else {
 			a.plan = planOf(task, o, now)
@@ -250,6 +250,7 @@ func (a *attempt) happen(at time.Time) {
 	case a.cutShort():
 		code := a.cutCode
 		end.ExitCode = &code
+		end.Containers = a.plan.endsAt(at, code)
 	default:
 		end = a.plan.end
 	}

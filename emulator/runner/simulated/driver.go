@@ -70,6 +70,11 @@ func (d *Driver) Run(ctx context.Context, attempt runner.Attempt, report func(ba
 	if err := a.attachApart(w, attempt.Task, stopped); err != nil {
 		return fmt.Errorf("run attempt %s: %w", attempt.Attempt, err)
 	}
+	settled := attempt.Settled
+	if settled == nil {
+		settled = func(bool) {}
+	}
+	settled(stopped)
 	if !stopped {
 		select {
 		case <-w.done:
@@ -80,6 +85,7 @@ func (d *Driver) Run(ctx context.Context, attempt runner.Attempt, report func(ba
 			return nil
 		}
 		a.stop()
+		settled(true)
 	}
 	<-w.done
 	return w.result()
@@ -109,28 +115,34 @@ func (d *Driver) leave(a *attempt) {
 	a.entered = false
 }
 
-// outcomeOf finds what becomes of a task: what the job says itself, the options, the default. The error is for the job's owner.
-func (d *Driver) outcomeOf(task batch.Task) (*Outcome, error) {
-	if n := len(task.Containers); n != 1 {
-		return nil, fmt.Errorf("the simulated driver runs tasks of one container; this one has %d", n)
+// outcomesOf finds what becomes of each container of a task: what the job says itself, the options, the default. The error is for the job's owner.
+func (d *Driver) outcomesOf(task batch.Task) ([]*Outcome, error) {
+	if len(task.Containers) == 0 {
+		return nil, errors.New("the simulated driver found no container in the task")
 	}
-	said := ""
-	for _, kv := range task.Containers[0].Environment {
-		if api.Value(kv.Name) == Variable {
-			said = api.Value(kv.Value)
+	rule, ruled := d.options.Outcomes(task)
+	all := make([]*Outcome, len(task.Containers))
+	for i, c := range task.Containers {
+		said := ""
+		for _, kv := range c.Environment {
+			if api.Value(kv.Name) == Variable {
+				said = api.Value(kv.Value)
+			}
+		}
+		switch {
+		case said != "": // ECS has no variables without a value
+			o, err := ParseOutcome(said)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", Variable, err)
+			}
+			all[i] = o
+		case ruled && rule != nil:
+			all[i] = rule
+		default:
+			all[i] = &Outcome{}
 		}
 	}
-	if said != "" { // ECS has no variables without a value
-		o, err := ParseOutcome(said)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", Variable, err)
-		}
-		return o, nil
-	}
-	if o, ok := d.options.Outcomes(task); ok && o != nil {
-		return o, nil
-	}
-	return &Outcome{}, nil
+	return all, nil
 }
 
 // Remove implements runner.Driver. An attempt that runs is killed.
@@ -160,7 +172,7 @@ func (d *Driver) Watch(ctx context.Context, changed func(runner.Availability)) {
 
 // Capabilities implements runner.Driver.
 func (d *Driver) Capabilities() runner.Capabilities {
-	return runner.Capabilities{Name: "simulated"}
+	return runner.Capabilities{Name: "simulated", EmulatorTime: true}
 }
 
 // Close implements runner.Driver. There is nothing to take away.

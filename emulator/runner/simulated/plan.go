@@ -29,16 +29,79 @@ type plan struct {
 	// end is the report of its end, but for the time.
 	end batch.Report
 
+	// others are all containers of a task that has several.
+	others []other
+
 	ignoreStop bool
 	stopCode   int32
 	grace      time.Duration // from SIGTERM to SIGKILL
 }
 
-// planOf makes the plan of a task that is placed now.
-func planOf(task batch.Task, o *Outcome, now time.Time) plan {
+// planOf makes the plan of a task that is placed now. Of several containers the first essential one to end, or not to start, decides; what it says
+// of logs and of stopping is the task's.
+func planOf(task batch.Task, outcomes []*Outcome, now time.Time) plan {
+	decides := -1
+	for i, o := range outcomes {
+		switch {
+		case len(outcomes) > 1 && !task.Containers[i].Essential:
+		case decides < 0, o.ends(task.Attempt.Number) < outcomes[decides].ends(task.Attempt.Number):
+			decides = i
+		}
+	}
+	decides = max(decides, 0)
+	p := planOfOne(task, task.Containers[decides], outcomes[decides], now)
+	if len(outcomes) > 1 {
+		p.others = make([]other, len(outcomes))
+		for i, o := range outcomes {
+			one := planOfOne(task, task.Containers[i], o, now)
+			p.others[i] = other{name: task.Containers[i].Name, ends: one.ends(), started: one.startError == "", stopCode: one.stopCode,
+				end: batch.ContainerEnd{Name: task.Containers[i].Name, ExitCode: one.end.ExitCode, Reason: one.end.Reason}}
+			if one.startError != "" {
+				p.others[i].end = batch.ContainerEnd{Name: task.Containers[i].Name, Reason: one.startError}
+			}
+		}
+		p.end.Containers = p.endsAt(p.ends(), -1)
+	}
+	return p
+}
+
+// ends is how long after its placement a container ends by itself.
+func (o *Outcome) ends(attempt int) time.Duration {
+	if of(o.StartError, attempt) != "" {
+		return o.StartDelay
+	}
+	return o.StartDelay + o.Duration
+}
+
+// An other is one of several containers.
+type other struct {
+	name     string
+	ends     time.Time
+	started  bool
+	stopCode int32
+	end      batch.ContainerEnd // by itself
+}
+
+// endsAt is how each of several containers has ended if the task is stopped at an instant: those that are left get a code, or with -1 that of SIGTERM.
+func (p *plan) endsAt(at time.Time, code int32) []batch.ContainerEnd {
+	var list []batch.ContainerEnd
+	for _, o := range p.others {
+		if o.ends.After(at) && o.started {
+			stop := code
+			if stop < 0 {
+				stop = o.stopCode
+			}
+			o.end = batch.ContainerEnd{Name: o.name, ExitCode: &stop}
+		}
+		list = append(list, o.end)
+	}
+	return list
+}
+
+func planOfOne(task batch.Task, c batch.Container, o *Outcome, now time.Time) plan {
 	n := task.Attempt.Number
 	p := plan{
-		container:  task.Containers[0],
+		container:  c,
 		start:      toMillisecond(now).Add(o.StartDelay),
 		duration:   o.Duration,
 		startError: of(o.StartError, n),
@@ -47,7 +110,7 @@ func planOf(task batch.Task, o *Outcome, now time.Time) plan {
 		end:        batch.Report{Attempt: task.Attempt, State: batch.Exited},
 		ignoreStop: o.IgnoreStop,
 		stopCode:   terminated,
-		grace:      time.Duration(task.Containers[0].StopSeconds) * time.Second,
+		grace:      time.Duration(c.StopSeconds) * time.Second,
 	}
 	if o.StopExitCode != nil {
 		p.stopCode = *o.StopExitCode
@@ -84,7 +147,7 @@ func (p *plan) lineAt(i int) time.Time {
 
 // addressOf is the address that the core has put into the host name of a task with a network of its own: "ip-10-0-1-2.ec2.internal".
 func addressOf(task batch.Task) string {
-	if task.Host != "" {
+	if task.SharesHost() {
 		return ""
 	}
 	name, _, _ := strings.Cut(task.HostName, ".")

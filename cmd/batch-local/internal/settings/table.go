@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
+	"time"
 )
 
 const (
@@ -74,6 +75,11 @@ func table() []setting {
 			field: func(s *Settings) any { return &s.Emulator.OnExit },
 		}, "stop", "keep"),
 		{
+			name: "job-retention", placeholder: "D", fallback: "168h", check: positive,
+			help:  "show ended jobs for so long",
+			field: func(s *Settings) any { return &s.Emulator.JobRetention },
+		},
+		{
 			name: "allow-privileged", fallback: "false", check: truth,
 			help:  "let jobs have privileged containers, devices and host namespaces (default: no)",
 			field: func(s *Settings) any { return &s.Emulator.AllowPrivileged },
@@ -136,6 +142,8 @@ func (s setting) assign(field any, texts []string) {
 	switch field := field.(type) {
 	case *[]string:
 		*field = texts
+	case *time.Duration:
+		*field, _ = time.ParseDuration(texts[0]) // was checked
 	case *string:
 		*field = texts[0]
 	case *bool:

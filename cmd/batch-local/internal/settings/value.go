@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 func anything(string) error { return nil }
@@ -26,6 +27,13 @@ func oneOf(words []string, orNone bool) func(string) error {
 		}
 		return errors.New("it must be " + strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1])
 	}
+}
+
+func positive(text string) error {
+	if d, err := time.ParseDuration(text); err != nil || d <= 0 {
+		return errors.New("it must be a duration such as 24h")
+	}
+	return nil
 }
 
 func truth(text string) error {

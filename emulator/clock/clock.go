@@ -1,0 +1,233 @@
+// Package clock is the time of the emulator: the machine's, until somebody moves it.
+//
+// A [Clock] that runs is the machine's time plus an offset. One that is frozen stands still. [Clock.Advance] moves either: it
+// calls every timer that is due by then, one after the other, each at its own instant and after everything that the one before had
+// set off has settled, so that what happens in a moved hour is what would have happened in a real one.
+package clock
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/tidwall/btree"
+)
+
+// ErrPast is a time before the present one: the clock only goes forward.
+var ErrPast = errors.New("the clock does not go back")
+
+// A Clock is safe for concurrent use. New makes one.
+type Clock struct {
+	// Settle returns when nothing is on its way that could set a timer; nil is no waiting. It is set before the clock is moved.
+	Settle func(context.Context) error
+
+	moving sync.Mutex // one move at a time
+
+	mu     sync.Mutex
+	offset time.Duration // added to the machine's time; while the clock stands, what it would be
+	stands bool
+	at     time.Time // while it stands
+	timers *btree.BTreeG[*timer]
+	serial uint64
+	real   *time.Timer // for the earliest of timers while the clock runs
+}
+
+type timer struct {
+	at     time.Time
+	serial uint64
+	f      func()
+}
+
+// A State is how the clock stands.
+type State struct {
+	Now    time.Time
+	Offset time.Duration
+	Frozen bool
+}
+
+// New is a clock that runs with the machine's time.
+func New() *Clock {
+	return &Clock{timers: btree.NewBTreeGOptions(func(a, b *timer) bool {
+		if !a.at.Equal(b.at) {
+			return a.at.Before(b.at)
+		}
+		return a.serial < b.serial
+	}, btree.Options{NoLocks: true})}
+}
+
+// Now is the emulator's time.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now()
+}
+
+func (c *Clock) now() time.Time {
+	if c.stands {
+		return c.at
+	}
+	return time.Now().Add(c.offset)
+}
+
+// State is the time and how it came about.
+func (c *Clock) State() State {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return State{Now: c.now(), Offset: c.now().Sub(time.Now()).Round(time.Millisecond), Frozen: c.stands}
+}
+
+// Of is the emulator's time of something that happened at a time of the machine, a moment ago.
+func (c *Clock) Of(machine time.Time) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stands {
+		return c.at
+	}
+	return machine.Add(c.offset)
+}
+
+// AfterFunc calls f once when d of the emulator's time has passed, unless stop answered true before. f is called in a goroutine of its own, or, by
+// a clock that is moved, by Advance; never from within AfterFunc.
+func (c *Clock) AfterFunc(d time.Duration, f func()) (stop func() bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.serial++
+	t := &timer{at: c.now().Add(max(0, d)), serial: c.serial, f: f}
+	c.timers.Set(t)
+	c.arm()
+	return func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		_, there := c.timers.Delete(t)
+		c.arm()
+		return there
+	}
+}
+
+// arm sets the machine's timer to the earliest of ours. The lock is held.
+func (c *Clock) arm() {
+	next, ok := c.timers.Min()
+	if !ok || c.stands {
+		if c.real != nil {
+			c.real.Stop()
+		}
+		return
+	}
+	d := next.at.Sub(c.now())
+	if c.real == nil {
+		c.real = time.AfterFunc(d, c.fire)
+		return
+	}
+	c.real.Reset(d)
+}
+
+// fire calls what is due of a clock that runs.
+func (c *Clock) fire() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stands {
+		return
+	}
+	for {
+		next, ok := c.timers.Min()
+		if !ok || next.at.After(c.now()) {
+			break
+		}
+		c.timers.Delete(next)
+		go next.f()
+	}
+	c.arm()
+}
+
+// Freeze has the clock stand still. What is due by then is called first.
+func (c *Clock) Freeze(ctx context.Context) error {
+	return c.move(ctx, func(now time.Time, _ bool) (time.Time, bool, error) { return now, true, nil })
+}
+
+// Run has the clock run on from where it stands.
+func (c *Clock) Run(ctx context.Context) error {
+	return c.move(ctx, func(now time.Time, _ bool) (time.Time, bool, error) { return now, false, nil })
+}
+
+// Advance moves the clock on by d and answers when everything that was due has happened. Whether it stands or runs stays as it is.
+func (c *Clock) Advance(ctx context.Context, d time.Duration) error {
+	return c.move(ctx, func(now time.Time, frozen bool) (time.Time, bool, error) {
+		if d < 0 {
+			return now, frozen, ErrPast
+		}
+		return now.Add(d), frozen, nil
+	})
+}
+
+// Set is Advance to an instant.
+func (c *Clock) Set(ctx context.Context, to time.Time) error {
+	return c.move(ctx, func(now time.Time, frozen bool) (time.Time, bool, error) {
+		if to.Before(now) {
+			return now, frozen, ErrPast
+		}
+		return to, frozen, nil
+	})
+}
+
+// Reset is the machine's time again.
+func (c *Clock) Reset() {
+	c.moving.Lock()
+	defer c.moving.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.offset, c.stands = 0, false
+	c.arm()
+}
+
+// move halts the clock, goes from timer to timer, and lets it run or stand as it is told. If ctx ends on the way, the clock stays where
+// it had come to.
+func (c *Clock) move(ctx context.Context, where func(now time.Time, frozen bool) (to time.Time, freeze bool, err error)) error {
+	c.moving.Lock()
+	defer c.moving.Unlock()
+	c.mu.Lock()
+	now, frozen := c.now(), c.stands
+	to, freeze, err := where(now, frozen)
+	if err != nil {
+		c.mu.Unlock()
+		return err
+	}
+	c.at, c.stands = now.Round(0), true // without the monotonic reading, which means nothing in a moved time
+	to = to.Round(0)
+	c.arm()
+	c.mu.Unlock()
+	err = c.walk(ctx, to)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.offset = time.Until(c.at)
+	c.stands = freeze
+	c.arm()
+	return err
+}
+
+// walk calls what is due up to an instant, in order.
+func (c *Clock) walk(ctx context.Context, to time.Time) error {
+	for {
+		if c.Settle != nil {
+			if err := c.Settle(ctx); err != nil {
+				return err
+			}
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		c.mu.Lock()
+		next, ok := c.timers.Min()
+		if !ok || next.at.After(to) {
+			c.at = to
+			c.mu.Unlock()
+			return nil
+		}
+		c.timers.Delete(next)
+		if next.at.After(c.at) {
+			c.at = next.at
+		}
+		c.mu.Unlock()
+		next.f()
+	}
+}

@@ -1,0 +1,40 @@
+package control
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+)
+
+// follow answers server-sent events: each has a number as its id, with which a client that comes back says what it had (Last-Event-ID).
+func follow(e Emulator) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var after uint64
+		if last := r.Header.Get("Last-Event-ID"); last != "" {
+			n, err := strconv.ParseUint(last, 10, 64)
+			if err != nil {
+				refuse(w, http.StatusBadRequest, "Last-Event-ID "+last+" is not the number of an event")
+				return
+			}
+			after = n
+		}
+		flusher := http.NewResponseController(w)
+		begun := false
+		err := e.Follow(r.Context(), scopeOf(r), after, func() {
+			begun = true
+			w.Header().Set("Content-Type", "text/event-stream")
+			w.Header().Set("Cache-Control", "no-store")
+			w.WriteHeader(http.StatusOK)
+			// Who cannot take it in pieces gets it at the end.
+			_ = flusher.Flush()
+		}, func(number uint64, event []byte) error {
+			if _, err := fmt.Fprintf(w, "id: %d\ndata: %s\n\n", number, event); err != nil {
+				return err
+			}
+			return flusher.Flush()
+		})
+		if err != nil && !begun {
+			told(w, nil, err, "not in time")
+		}
+	}
+}

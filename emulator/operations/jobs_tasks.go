@@ -1,0 +1,113 @@
+package operations
+
+import (
+	"github.com/batch-local/batch-local/emulator/api"
+	"github.com/batch-local/batch-local/emulator/batch"
+)
+
+// Jobs of several containers, as DescribeJobs shows them: ecsProperties and eksProperties (jobs.md 2.8, 17).
+
+// ends are the results of an attempt's containers by name. One of a single container has that of the attempt.
+func ends(a *batch.Attempt, only string) map[string]batch.ContainerEnd {
+	all := map[string]batch.ContainerEnd{}
+	for _, e := range a.Containers {
+		all[e.Name] = e
+	}
+	if len(all) == 0 && only != "" {
+		all[only] = batch.ContainerEnd{Name: only, ExitCode: a.ExitCode, Reason: a.Reason}
+	}
+	return all
+}
+
+func streams(state *batch.State, j *batch.Job, a *batch.Attempt) map[string]string {
+	all := map[string]string{}
+	if a.StartedAt != 0 {
+		for _, s := range state.LogStreams(j, a) {
+			all[s.Container] = s.Stream
+		}
+	}
+	return all
+}
+
+// onlyName is the name of a task's container if it has one.
+func onlyName(list []api.TaskContainerProperties) string {
+	if len(list) == 1 {
+		return api.Value(list[0].Name)
+	}
+	return ""
+}
+
+func ecsDetail(state *batch.State, j *batch.Job, p *api.EcsProperties) *api.EcsPropertiesDetail {
+	d := &api.EcsPropertiesDetail{TaskProperties: make([]api.EcsTaskDetails, 0, len(p.TaskProperties))}
+	for _, t := range p.TaskProperties {
+		task := api.EcsTaskDetails{
+			EnableExecuteCommand: t.EnableExecuteCommand, EphemeralStorage: t.EphemeralStorage, ExecutionRoleArn: t.ExecutionRoleArn,
+			IpcMode: t.IpcMode, NetworkConfiguration: t.NetworkConfiguration, NetworkMode: t.NetworkMode, PidMode: t.PidMode,
+			PlatformVersion: t.PlatformVersion, RuntimePlatform: t.RuntimePlatform, TaskRoleArn: t.TaskRoleArn, Volumes: list(t.Volumes),
+			Containers: make([]api.TaskContainerDetails, 0, len(t.Containers)),
+		}
+		var end map[string]batch.ContainerEnd
+		var log map[string]string
+		addresses := []api.NetworkInterface{}
+		if a := j.Attempt(); a != nil {
+			task.ContainerInstanceArn, task.TaskArn = instanceARN(j, a), taskARN(j, a)
+			end, log, addresses = ends(a, onlyName(t.Containers)), streams(state, j, a), interfaces(a)
+		}
+		for _, c := range t.Containers {
+			e, stream := end[api.Value(c.Name)], log[api.Value(c.Name)]
+			task.Containers = append(task.Containers, api.TaskContainerDetails{
+				Command: list(c.Command), DependsOn: list(c.DependsOn), Environment: list(c.Environment), Essential: c.Essential,
+				FirelensConfiguration: c.FirelensConfiguration, Image: c.Image, LinuxParameters: c.LinuxParameters, LogConfiguration: c.LogConfiguration,
+				MountPoints: list(c.MountPoints), Name: c.Name, Privileged: c.Privileged, ReadonlyRootFilesystem: c.ReadonlyRootFilesystem,
+				RepositoryCredentials: c.RepositoryCredentials, ResourceRequirements: list(c.ResourceRequirements), Secrets: list(c.Secrets),
+				StartTimeout: c.StartTimeout, StopTimeout: c.StopTimeout, Ulimits: list(c.Ulimits), User: c.User,
+				ExitCode: e.ExitCode, Reason: optional(&e.Reason), LogStreamName: optional(&stream), NetworkInterfaces: addresses,
+			})
+		}
+		d.TaskProperties = append(d.TaskProperties, task)
+	}
+	return d
+}
+
+// taskAttempt has the results in taskProperties, and an empty container.
+func taskAttempt(state *batch.State, j *batch.Job, a *batch.Attempt, p *api.EcsProperties) api.AttemptDetail {
+	d := api.AttemptDetail{
+		StartedAt: nonzero(&a.StartedAt), StoppedAt: nonzero(&a.StoppedAt), StatusReason: optional(&a.StatusReason),
+		Container: &api.AttemptContainerDetail{},
+	}
+	log := streams(state, j, a)
+	for _, t := range p.TaskProperties {
+		task := api.AttemptEcsTaskDetails{ContainerInstanceArn: instanceARN(j, a), TaskArn: taskARN(j, a), Containers: []api.AttemptTaskContainerDetails{}}
+		end := ends(a, onlyName(t.Containers))
+		for _, c := range t.Containers {
+			e, stream := end[api.Value(c.Name)], log[api.Value(c.Name)]
+			task.Containers = append(task.Containers, api.AttemptTaskContainerDetails{
+				Name: c.Name, ExitCode: e.ExitCode, Reason: optional(&e.Reason), LogStreamName: optional(&stream), NetworkInterfaces: interfaces(a),
+			})
+		}
+		d.TaskProperties = append(d.TaskProperties, task)
+	}
+	return d
+}
+
+func podDetail(p *api.EksPodProperties) *api.EksPodPropertiesDetail {
+	if p == nil {
+		return nil
+	}
+	return &api.EksPodPropertiesDetail{
+		Containers: podContainers(p.Containers), InitContainers: podContainers(p.InitContainers), DnsPolicy: p.DnsPolicy, HostNetwork: p.HostNetwork,
+		ImagePullSecrets: p.ImagePullSecrets, Metadata: p.Metadata, ServiceAccountName: p.ServiceAccountName,
+		ShareProcessNamespace: p.ShareProcessNamespace, Volumes: p.Volumes,
+	}
+}
+
+func podContainers(given []api.EksContainer) []api.EksContainerDetail {
+	all := make([]api.EksContainerDetail, 0, len(given))
+	for _, c := range given {
+		all = append(all, api.EksContainerDetail{
+			Args: c.Args, Command: c.Command, Env: c.Env, Image: c.Image, ImagePullPolicy: c.ImagePullPolicy, Name: c.Name, Resources: c.Resources,
+			SecurityContext: c.SecurityContext, VolumeMounts: c.VolumeMounts,
+		})
+	}
+	return all
+}
