@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -24,13 +25,18 @@ var update = flag.Bool("update", false, "write what happened into testdata/histo
 //	environment NAME [max=4] [platform=FARGATE]
 //	queue NAME environments=a,b [priority=1]
 //	definition NAME [vcpus=1] [memory=64] [platform=FARGATE] [attempts=3] [timeout=60] [onExitCode=75:RETRY] [onReason=..] [onStatusReason=..]
-//	submit JOB queue=Q definition=D [vcpus=2] [the last five of definition]
+//	definition NAME nodes=3 [main=1] [the rest as above]: multi-node parallel
+//	submit JOB queue=Q definition=D [vcpus=2] [array=3] [after=a,b:1] [beside=c] [sequential] [the last five of definition]
 //	report JOB/ATTEMPT running|exited [code=0] [reason="..."] [statusReason="..."] [at=1s]
 //	cancel JOB reason="..."       terminate JOB reason="..."
 //	enable|disable|delete ENVIRONMENT|QUEUE
 //	host ready|absent [reason="..."]
+//	hold JOB STATUS               release
+//	keep DURATION                 for ended jobs, from the beginning on
 //	tick DURATION
 //	show JOB
+//
+// JOB may be a child (a:0) or a node (a#1).
 func TestHistories(t *testing.T) {
 	files, err := filepath.Glob("testdata/histories/*.txt")
 	if err != nil || len(files) == 0 {
@@ -140,8 +146,16 @@ func words(line string) []string {
 // play runs one command and tells what followed.
 func (s *story) play(line string) []string {
 	c := parse(line)
-	if c.verb == "show" {
-		return s.show(s.state.jobs[s.jobs[c.name]])
+	switch c.verb {
+	case "show":
+		return s.show(s.state.jobs[s.id(c.name)])
+	case "keep":
+		d, err := time.ParseDuration(c.name)
+		if err != nil {
+			panic(err)
+		}
+		s.state.Keep(d.Milliseconds())
+		return nil
 	}
 	if c.verb == "tick" {
 		d, err := time.ParseDuration(c.name)
@@ -159,7 +173,30 @@ func (s *story) play(line string) []string {
 		}
 		return []string{"refused: " + refusal.Message}
 	}
-	return s.followed(tx.Commit())
+	all := tx.Commit()
+	for s.state.Working() {
+		tx := s.state.Begin(s.now.Milliseconds(), &s.ids)
+		tx.Work(2)
+		more := tx.Commit()
+		all.Changes, all.Attempts, all.Events = append(all.Changes, more.Changes...), append(all.Attempts, more.Attempts...), append(all.Events, more.Events...)
+	}
+	return s.followed(all)
+}
+
+// id finds a job by its name in the story.
+func (s *story) id(name string) JobID {
+	if i := strings.IndexAny(name, ":#"); i > 0 {
+		return s.jobs[name[:i]] + JobID(name[i:])
+	}
+	if id, ok := s.jobs[name]; ok {
+		return id
+	}
+	return JobID(name)
+}
+
+// name is what the story calls a job.
+func (s *story) name(id JobID) string {
+	return s.names[id.Parent()] + strings.TrimPrefix(string(id), string(id.Parent()))
 }
 
 func (s *story) do(tx *Tx, c command) error {
@@ -176,7 +213,9 @@ func (s *story) do(tx *Tx, c command) error {
 	case "definition":
 		tx.RegisterDefinition(storyScope, c.name, platform(c), s.definition(c))
 	case "submit":
-		j, err := tx.Submit(Submission{Scope: storyScope, Name: c.name, Queue: c.args["queue"], Definition: c.args["definition"], Request: request(c)})
+		r := request(c)
+		r.DependsOn = s.dependencies(c)
+		j, err := tx.Submit(Submission{Scope: storyScope, Name: c.name, Queue: c.args["queue"], Definition: c.args["definition"], Request: r, Size: int32(atoi(c.args["array"], 0))})
 		if err != nil {
 			return err
 		}
@@ -184,11 +223,15 @@ func (s *story) do(tx *Tx, c command) error {
 	case "report":
 		s.report(tx, c)
 	case "cancel":
-		tx.Cancel(storyScope, s.jobs[c.name], c.args["reason"])
+		tx.Cancel(storyScope, s.id(c.name), c.args["reason"])
 	case "terminate":
-		tx.Terminate(storyScope, s.jobs[c.name], c.args["reason"])
+		tx.Terminate(storyScope, s.id(c.name), c.args["reason"])
 	case "host":
 		tx.SetHost(Host{Ready: c.name == "ready", Reason: c.args["reason"]})
+	case "hold":
+		tx.SetHolds(append(tx.Holds(), Hold{Match: Match{JobName: c.name}, State: Status(c.rest[0])}))
+	case "release":
+		tx.SetHolds(nil)
 	case "tick":
 		tx.Tick()
 	case "enable", "disable", "delete":
@@ -219,12 +262,35 @@ func platform(c command) Platform {
 
 func (s *story) definition(c command) api.JobDefinition {
 	r := request(c)
-	return api.JobDefinition{RetryStrategy: r.Retry, Timeout: r.Timeout, ContainerProperties: &api.ContainerProperties{
+	d := api.JobDefinition{RetryStrategy: r.Retry, Timeout: r.Timeout}
+	container := &api.ContainerProperties{
 		Image: new("image"),
 		ResourceRequirements: []api.ResourceRequirement{
 			{Type: api.ResourceTypeVcpu, Value: new(textOr(c.args["vcpus"], "1"))},
 			{Type: api.ResourceTypeMemory, Value: new(textOr(c.args["memory"], "64"))},
-		}}}
+		}}
+	if n := c.args["nodes"]; n != "" {
+		d.NodeProperties = &api.NodeProperties{NumNodes: new(int32(atoi(n, 1))), MainNode: new(int32(atoi(c.args["main"], 0))),
+			NodeRangeProperties: []api.NodeRangeProperty{{TargetNodes: new("0:"), Container: container}}}
+	} else {
+		d.ContainerProperties = container
+	}
+	return d
+}
+
+func (s *story) dependencies(c command) (list []api.JobDependency) {
+	for name := range strings.SplitSeq(c.args["after"], ",") {
+		if name != "" {
+			list = append(list, api.JobDependency{JobId: new(string(s.id(name)))})
+		}
+	}
+	if name := c.args["beside"]; name != "" {
+		list = append(list, api.JobDependency{JobId: new(string(s.id(name))), Type: api.ArrayJobDependencyNToN})
+	}
+	if slices.Contains(c.rest, "sequential") {
+		list = append(list, api.JobDependency{Type: api.ArrayJobDependencySequential})
+	}
+	return list
 }
 
 func textOr(text, otherwise string) string {
@@ -270,7 +336,7 @@ func request(c command) Request {
 
 func (s *story) report(tx *Tx, c command) {
 	name, number, _ := strings.Cut(c.name, "/")
-	r := Report{Attempt: AttemptID{s.jobs[name], atoi(number, 0)}, State: Running, Reason: c.args["reason"], StatusReason: c.args["statusReason"]}
+	r := Report{Attempt: AttemptID{s.id(name), atoi(number, 0)}, State: Running, Reason: c.args["reason"], StatusReason: c.args["statusReason"]}
 	if c.rest[0] == "exited" {
 		r.State = Exited
 	}
@@ -320,7 +386,7 @@ func (s *story) followed(c Commit) []string {
 			}
 			last[e.Job] = len(told)
 			line = len(told)
-			told = append(told, fmt.Sprintf("%-6s %s", s.names[e.Job], from))
+			told = append(told, fmt.Sprintf("%-6s %s", s.name(e.Job), from))
 		}
 		if e.To != "" {
 			told[line] += " -> " + string(e.To)
@@ -331,16 +397,19 @@ func (s *story) followed(c Commit) []string {
 	}
 	for _, id := range c.Attempts {
 		j := s.state.jobs[id.Job]
+		if j == nil { // forgotten
+			continue
+		}
 		a := j.Attempts[id.Number-1]
 		wish := a.Desired.String()
 		if a.State == Exited {
 			wish = "over"
 		}
-		told = append(told, fmt.Sprintf("%-6s attempt %d %s", s.names[id.Job], id.Number, wish))
+		told = append(told, fmt.Sprintf("%-6s attempt %d %s", s.name(id.Job), id.Number, wish))
 	}
 	for _, change := range c.Changes {
 		if j, ok := change.Record.(*Job); ok && j.Waits != nil {
-			told = append(told, fmt.Sprintf("%-6s waits: %s needs %d has %d %s", s.names[j.ID], j.Waits.Kind, j.Waits.Needs, j.Waits.Has, j.Waits.Text))
+			told = append(told, fmt.Sprintf("%-6s waits: %s needs %d has %d %s", s.name(j.ID), j.Waits.Kind, j.Waits.Needs, j.Waits.Has, j.Waits.Text))
 		}
 	}
 	for i := range told {
@@ -350,7 +419,19 @@ func (s *story) followed(c Commit) []string {
 }
 
 func (s *story) show(j *Job) []string {
+	if j == nil {
+		return []string{"nobody"}
+	}
 	told := []string{fmt.Sprintf("%s %s reason=%q created=%d started=%d stopped=%d cancelled=%t terminated=%t", j.Name, j.Status, j.StatusReason, j.CreatedAt, j.StartedAt, j.StoppedAt, j.Cancelled, j.Terminated)}
+	if j.Array != nil {
+		var counts []string
+		for _, status := range Statuses() {
+			if n := s.state.StatusCounts(j.ID)[status]; n > 0 {
+				counts = append(counts, fmt.Sprintf("%s=%d", status, n))
+			}
+		}
+		told = append(told, fmt.Sprintf("  children %d: %s", j.Array.Spawned, strings.Join(counts, " ")))
+	}
 	for _, a := range j.Attempts {
 		code := "none"
 		if a.ExitCode != nil {

@@ -27,6 +27,8 @@ func TestRandomHistories(t *testing.T) {
 			"tick":      w.tick,
 			"switch":    w.switchEnvironment,
 			"host":      w.switchHost,
+			"hold":      w.hold,
+			"release":   w.release,
 			"fail":      w.fail,
 			"":          w.check,
 		})
@@ -39,12 +41,13 @@ type world struct {
 	state *State
 	now   int64
 	ids   counter
-	jobs  []JobID
+	jobs  []JobID // children and nodes too
+	told  map[JobID][]Status
 	kept  map[Record]string // each committed record, and what it looked like then
 }
 
 func newWorld(t *rapid.T) *world {
-	w := &world{state: NewState(), now: 1000, kept: map[Record]string{}}
+	w := &world{state: NewState(), now: 1000, kept: map[Record]string{}, told: map[JobID][]Status{}}
 	w.must(t, func(tx *Tx) error {
 		tx.SetHost(Host{Ready: true})
 		for i, name := range []string{"one", "two", "three"} {
@@ -65,6 +68,7 @@ func newWorld(t *rapid.T) *world {
 		}
 		s := story{}
 		tx.RegisterDefinition(storyScope, "d", EC2, s.definition(command{args: map[string]string{}}))
+		tx.RegisterDefinition(storyScope, "nodes", EC2, s.definition(command{args: map[string]string{"nodes": "3", "main": "1"}}))
 		return nil
 	})
 	return w
@@ -76,28 +80,82 @@ func (w *world) must(t *rapid.T, f func(*Tx) error) {
 	if err := f(tx); err != nil {
 		t.Fatalf("refused: %v", err)
 	}
-	for _, change := range tx.Commit().Changes {
+	w.commit(tx)
+	for w.state.Working() {
+		tx := w.state.Begin(w.now, &w.ids)
+		tx.Work(2)
+		w.commit(tx)
+	}
+}
+
+func (w *world) commit(tx *Tx) {
+	c := tx.Commit()
+	for _, change := range c.Changes {
 		if change.Record != nil {
 			w.kept[change.Record] = text(change.Record)
 		}
+		if j, ok := change.Record.(*Job); ok && !slices.Contains(w.jobs, j.ID) {
+			w.jobs = append(w.jobs, j.ID)
+		}
+	}
+	for _, e := range c.Events {
+		w.told[e.Job] = append(w.told[e.Job], e.To)
 	}
 }
 
 func (w *world) submit(t *rapid.T) {
 	s := Submission{Scope: storyScope, Name: "j", Queue: fmt.Sprint("q", rapid.IntRange(0, 2).Draw(t, "queue")), Definition: "d"}
 	s.Request.Retry = &api.RetryStrategy{Attempts: new(int32(rapid.IntRange(1, 3).Draw(t, "attempts")))}
+	switch rapid.IntRange(0, 5).Draw(t, "kind") {
+	case 0, 1:
+		s.Size = int32(rapid.IntRange(2, 4).Draw(t, "size"))
+		if rapid.Bool().Draw(t, "sequential") {
+			s.Request.DependsOn = append(s.Request.DependsOn, api.JobDependency{Type: api.ArrayJobDependencySequential})
+		}
+	case 2:
+		s.Definition = "nodes"
+	}
+	for range rapid.IntRange(0, 2).Draw(t, "dependencies") {
+		if id := w.any(t); w.state.jobs[id] != nil {
+			d := api.JobDependency{JobId: new(string(id))}
+			if a := w.state.jobs[id].Array; a != nil && a.Size == s.Size {
+				d.Type = rapid.SampledFrom([]api.ArrayJobDependency{"", api.ArrayJobDependencyNToN}).Draw(t, "type")
+			}
+			s.Request.DependsOn = append(s.Request.DependsOn, d)
+		}
+	}
 	vcpus := fmt.Sprint(rapid.IntRange(1, 7).Draw(t, "vcpus")) // 7 fits nowhere
-	s.Request.Overrides = &api.ContainerOverrides{ResourceRequirements: []api.ResourceRequirement{{Type: api.ResourceTypeVcpu, Value: &vcpus}}}
+	if s.Definition == "nodes" {                               // three times as much
+		vcpus = "1"
+		s.Request.Nodes = &api.NodeOverrides{NumNodes: new(int32(rapid.IntRange(2, 4).Draw(t, "nodes")))}
+	} else {
+		s.Request.Overrides = overridden(vcpus)
+	}
 	if rapid.Bool().Draw(t, "timeout") {
 		s.Request.Timeout = &api.JobTimeout{AttemptDurationSeconds: new(int32(60))}
 	}
 	w.must(t, func(tx *Tx) error {
-		j, err := tx.Submit(s)
-		if err == nil {
-			w.jobs = append(w.jobs, j.ID)
-		}
+		_, err := tx.Submit(s)
 		return err
 	})
+}
+
+func overridden(vcpus string) *api.ContainerOverrides {
+	return &api.ContainerOverrides{ResourceRequirements: []api.ResourceRequirement{{Type: api.ResourceTypeVcpu, Value: &vcpus}}}
+}
+
+// hold keeps jobs in a status: all, or the second child of every array.
+func (w *world) hold(t *rapid.T) {
+	status := rapid.SampledFrom(unfinished[:]).Draw(t, "status")
+	m := Match{}
+	if rapid.Bool().Draw(t, "children") {
+		m.ArrayIndex = new(int32(1))
+	}
+	w.must(t, func(tx *Tx) error { tx.SetHolds([]Hold{{Match: m, State: status}}); return nil })
+}
+
+func (w *world) release(t *rapid.T) {
+	w.must(t, func(tx *Tx) error { tx.SetHolds(nil); return nil })
 }
 
 func (w *world) any(t *rapid.T) JobID {
@@ -169,6 +227,7 @@ func (w *world) fail(t *rapid.T) {
 func (w *world) check(t *rapid.T) {
 	for _, err := range []error{
 		w.recordsNeverChange(), w.indexesFollowFromRecords(), w.statusFitsAttempts(), w.environmentsAreNotOverfull(), w.nothingWaitsInVain(), w.onlyHeadsSayWhyTheyWait(),
+		w.whoIsPendingWaits(), w.parentsAgreeWithChildren(), w.nodesFollowTheirMainNode(), w.nobodyComesBack(),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -188,7 +247,7 @@ func (w *world) recordsNeverChange() error {
 // indexesFollowFromRecords also says that replay equals state: loading the records is what a restart does.
 func (w *world) indexesFollowFromRecords() error {
 	again := NewState()
-	again.host = w.state.host
+	again.host, again.holds = w.state.host, w.state.holds
 	for r := range w.state.Records() {
 		data, err := Encode(r)
 		if err != nil {
@@ -210,11 +269,14 @@ func (w *world) statusFitsAttempts() error {
 	for _, id := range w.jobs {
 		j := w.state.jobs[id]
 		live := j.Live()
+		restarting := j.Nodes != nil && len(j.Attempts) > 0 // its nodes have to go before they come again
 		ok := map[Status]bool{
+			Submitted: live == nil,
+			Pending:   live == nil,
 			Runnable:  live == nil,
-			Starting:  live != nil && live.State == Placed,
-			RunningOn: live != nil && live.State == Running && j.StartedAt == live.StartedAt,
-			Succeeded: live == nil && j.StoppedAt > 0,
+			Starting:  live != nil && live.State == Placed || restarting,
+			RunningOn: live != nil && live.State == Running && j.StartedAt == live.StartedAt || restarting,
+			Succeeded: live == nil && j.StoppedAt > 0 && j.StopReason == "",
 			Failed:    live == nil && j.StoppedAt > 0 && j.StatusReason != "",
 		}[j.Status]
 		if !ok {
@@ -232,13 +294,107 @@ func (w *world) statusFitsAttempts() error {
 	return nil
 }
 
+// whoIsPendingWaits: for a job that has not ended, for children, or for a hold to go; no dependency is lost.
+func (w *world) whoIsPendingWaits() error {
+	for _, id := range w.jobs {
+		j := w.state.jobs[id]
+		if j.Status != Pending {
+			if len(j.WaitsFor) > 0 && j.Status != Submitted {
+				return fmt.Errorf("does not wait, and does: %s", text(j))
+			}
+			continue
+		}
+		for _, other := range j.WaitsFor {
+			is := w.state.jobs[other]
+			if is == nil {
+				is = w.state.parentToBe(j.Scope, other)
+			}
+			if is == nil || Ended(is.Status) {
+				return fmt.Errorf("waits for what has ended or never was: %s", text(j))
+			}
+		}
+		if len(j.WaitsFor) == 0 && !j.Held && (j.Array == nil || w.state.familyOf(id).ended() == j.Array.Size) {
+			return fmt.Errorf("waits for nothing: %s", text(j))
+		}
+	}
+	return nil
+}
+
+func (w *world) parentsAgreeWithChildren() error {
+	for _, id := range w.jobs {
+		j := w.state.jobs[id]
+		if j.Array == nil {
+			continue
+		}
+		counts := map[Status]int32{}
+		for child := range w.state.Members(j, 0) {
+			counts[child.Status]++
+		}
+		for status, n := range w.state.StatusCounts(id) {
+			if counts[status] != n {
+				return fmt.Errorf("counted %v, but the summary is %v", counts, w.state.StatusCounts(id))
+			}
+		}
+		ended := counts[Succeeded] + counts[Failed]
+		switch {
+		case j.Status == Succeeded && counts[Succeeded] != j.Array.Size, j.Status == Failed && ended != j.Array.Spawned, j.Status == Failed && ended > 0 && counts[Failed] == 0:
+			return fmt.Errorf("%s does not fit the children %v", text(j), counts)
+		}
+	}
+	return nil
+}
+
+// nodesFollowTheirMainNode: the job's attempts are those of its main node, and no other node runs without it.
+func (w *world) nodesFollowTheirMainNode() error {
+	for _, id := range w.jobs {
+		j := w.state.jobs[id]
+		if j.Nodes == nil || len(j.Attempts) == 0 {
+			continue
+		}
+		main := w.state.jobs[id.Node(j.Nodes.Main)]
+		if main == nil || len(main.Attempts) != len(j.Attempts) || main.Attempt().State != j.Attempt().State || !slices.Equal(value(main.Attempt().ExitCode), value(j.Attempt().ExitCode)) {
+			return fmt.Errorf("%s is not as its main node: %v", text(j), text(main))
+		}
+		for node := range w.state.Members(j, 0) {
+			if a := node.Live(); a != nil && j.Live() == nil && a.Desired != Stop {
+				return fmt.Errorf("%s runs without its main node", text(node))
+			}
+		}
+	}
+	return nil
+}
+
+func value(code *int32) []int32 {
+	if code == nil {
+		return nil
+	}
+	return []int32{*code}
+}
+
+// nobodyComesBack: who has ended stays so, but for nodes that begin anew.
+func (w *world) nobodyComesBack() error {
+	for id, statuses := range w.told {
+		for i, status := range statuses {
+			if i+1 < len(statuses) && Ended(status) && id.Mark() != MarkNode {
+				return fmt.Errorf("%s came back: %v", id, statuses)
+			}
+		}
+	}
+	return nil
+}
+
 func (w *world) environmentsAreNotOverfull() error {
 	used := map[ARN]int64{}
 	for _, id := range w.jobs {
-		if j := w.state.jobs[id]; j.Live() != nil {
+		switch j := w.state.jobs[id]; {
+		case j.Live() == nil:
+		case j.Nodes != nil:
+			used[j.Live().Environment] += j.Nodes.Reserved
+		default:
 			used[j.Live().Environment] += j.MilliVCPU
 		}
 	}
+	maps.DeleteFunc(used, func(_ ARN, n int64) bool { return n == 0 })
 	if !maps.Equal(used, w.state.used) {
 		return fmt.Errorf("used is %v, counted %v", w.state.used, used)
 	}
@@ -277,6 +433,7 @@ func (w *world) onlyHeadsSayWhyTheyWait() error {
 
 // rest ends everything: every job can be brought to its end, and nothing is left of it in any index.
 func (w *world) rest(t *rapid.T) {
+	w.release(t)
 	w.must(t, func(tx *Tx) error {
 		for _, id := range w.jobs {
 			tx.Terminate(storyScope, id, "the end")
@@ -293,7 +450,7 @@ func (w *world) rest(t *rapid.T) {
 	}
 	w.check(t)
 	s := w.state
-	if len(s.live) != 0 || len(s.used) != 0 || s.NextDeadline() != 0 || len(s.blocked) != 0 {
+	if len(s.live) != 0 || len(s.used) != 0 || s.NextDeadline() != 0 || len(s.blocked) != 0 || len(s.waiting) != 0 || len(s.dependents) != 0 || len(s.held) != 0 || s.Working() {
 		t.Fatalf("at rest, but live=%v used=%v next=%d blocked=%v", s.live, s.used, s.NextDeadline(), s.blocked)
 	}
 	for _, id := range w.jobs {
@@ -322,6 +479,25 @@ func fingerprint(s *State) string {
 			lines = append(lines, fmt.Sprint("order ", at, e))
 			return true
 		})
+	}
+	for queue, order := range s.waiting {
+		order.Scan(func(e entry) bool {
+			lines = append(lines, fmt.Sprint("waiting ", queue, e))
+			return true
+		})
+	}
+	s.working.Scan(func(e entry) bool {
+		lines = append(lines, fmt.Sprint("working ", e))
+		return true
+	})
+	for parent, f := range s.families {
+		lines = append(lines, fmt.Sprint("family ", parent, *f))
+	}
+	for id, waiters := range s.dependents {
+		lines = append(lines, fmt.Sprint("dependents ", id, slices.Sorted(maps.Keys(waiters))))
+	}
+	for id := range s.held {
+		lines = append(lines, fmt.Sprint("held ", id))
 	}
 	s.deadlines.Scan(func(d deadline) bool {
 		lines = append(lines, fmt.Sprint("deadline ", d))

@@ -31,7 +31,11 @@ type Clock struct {
 	timers *btree.BTreeG[*timer]
 	serial uint64
 	real   *time.Timer // for the earliest of timers while the clock runs
+	slots  chan struct{}
 }
+
+// maxCalls is how many timers of a clock that runs are called at once. More would only wait for the processor, and keep others waiting for it.
+const maxCalls = 64
 
 type timer struct {
 	at     time.Time
@@ -48,7 +52,7 @@ type State struct {
 
 // New is a clock that runs with the machine's time.
 func New() *Clock {
-	return &Clock{timers: btree.NewBTreeGOptions(func(a, b *timer) bool {
+	return &Clock{slots: make(chan struct{}, maxCalls), timers: btree.NewBTreeGOptions(func(a, b *timer) bool {
 		if !a.at.Equal(b.at) {
 			return a.at.Before(b.at)
 		}
@@ -135,9 +139,15 @@ func (c *Clock) fire() {
 			break
 		}
 		c.timers.Delete(next)
-		go next.f()
+		go c.call(next.f)
 	}
 	c.arm()
+}
+
+func (c *Clock) call(f func()) {
+	c.slots <- struct{}{}
+	defer func() { <-c.slots }()
+	f()
 }
 
 // Freeze has the clock stand still. What is due by then is called first.

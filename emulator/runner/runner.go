@@ -39,7 +39,12 @@ type Runner struct {
 	tasks    sync.WaitGroup
 	// abandon is closed when no more is to be tried.
 	abandon chan struct{}
+	// slots bound how many attempts a driver of emulator time sets going at once: ten thousand that all want the processor would keep
+	// calls of the API waiting. Other drivers bound themselves.
+	slots chan struct{}
 }
+
+const maxGoing = 64
 
 // A drive is the goroutine of one attempt.
 type drive struct {
@@ -58,7 +63,7 @@ func New(e *engine.Engine, d Driver, o Options) *Runner {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Runner{engine: e, driver: d, options: o, running: map[batch.AttemptID]*drive{}, finished: map[batch.AttemptID]bool{}, calm: make(chan struct{}), abandon: make(chan struct{})}
+	return &Runner{engine: e, driver: d, options: o, running: map[batch.AttemptID]*drive{}, finished: map[batch.AttemptID]bool{}, calm: make(chan struct{}), abandon: make(chan struct{}), slots: make(chan struct{}, maxGoing)}
 }
 
 // Run works until ctx is done. Attempts that run then go on until Shutdown.
@@ -221,10 +226,15 @@ func (r *Runner) finish(id batch.AttemptID) {
 // drive runs an attempt to its end, again and again if the driver does not know how it stands, and answers whether it told the
 // engine of that end.
 func (r *Runner) drive(ctx context.Context, task batch.Task) bool {
+	leave := r.enter()
+	defer leave()
 	attempt := Attempt{
 		Task:    task,
 		OpenLog: func(c batch.Container) (Log, error) { return r.options.OpenLog(task, c) },
-		Settled: func(stopped bool) { r.settled(task.Attempt, stopped) },
+		Settled: func(stopped bool) {
+			leave()
+			r.settled(task.Attempt, stopped)
+		},
 	}
 	ended, failed := false, false
 	report := func(p batch.Report) {
@@ -247,6 +257,7 @@ func (r *Runner) drive(ctx context.Context, task batch.Task) bool {
 	pause := firstPause
 	for {
 		err := r.run(ctx, attempt, report)
+		leave() // before any pause
 		if ended || errors.Is(context.Cause(ctx), ErrDetach) {
 			break
 		}
@@ -273,6 +284,15 @@ func (r *Runner) drive(ctx context.Context, task batch.Task) bool {
 	}
 	r.remove(context.WithoutCancel(ctx), task.Attempt, failed)
 	return ended
+}
+
+// enter waits for a slot, and answers how to leave it, once or more often.
+func (r *Runner) enter() (leave func()) {
+	if !r.driver.Capabilities().EmulatorTime {
+		return func() {}
+	}
+	r.slots <- struct{}{}
+	return sync.OnceFunc(func() { <-r.slots })
 }
 
 // run is the driver's Run; a panic there costs this attempt one more try, not the process.
