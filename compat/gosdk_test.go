@@ -109,9 +109,9 @@ func TestGoSDK(t *testing.T) {
 		if !errors.As(err, &refused) || refused.ErrorMessage() != "JobQueue nowhere not found." {
 			t.Errorf("got %v", err)
 		}
-		_, err = c.CancelJobs(ctx, &batch.CancelJobsInput{Jobs: []string{"a"}, Reason: aws.String("r")})
+		_, err = c.SubmitServiceJob(ctx, &batch.SubmitServiceJobInput{JobName: aws.String("a"), JobQueue: &ec2, ServiceJobType: types.ServiceJobTypeSagemakerTraining, ServiceRequestPayload: aws.String("{}")})
 		var api smithy.APIError
-		if !errors.As(err, &api) || api.ErrorCode() != "ClientException" || !strings.Contains(api.ErrorMessage(), "CancelJobs is not available in batch-local yet") {
+		if !errors.As(err, &api) || api.ErrorCode() != "ClientException" || !strings.Contains(api.ErrorMessage(), "SubmitServiceJob is not available in batch-local yet") {
 			t.Errorf("an operation of later answers %v", err)
 		}
 	})

@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -136,6 +138,24 @@ func (s *server) kill() {
 	s.cmd.Wait()
 }
 
+// call makes a call of /_emulator/, which must succeed.
+func (s *server) call(method, path, body string) {
+	s.t.Helper()
+	request, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(answer.Body)
+		s.t.Fatalf("%s %s: %s %s", method, path, answer.Status, text)
+	}
+}
+
 func (s *server) batch() *batch.Client {
 	return batch.New(batch.Options{Region: "us-east-1", BaseEndpoint: &s.url, Credentials: credentials.NewStaticCredentialsProvider("test", "test", "")})
 }
@@ -147,7 +167,7 @@ func (s *server) logs() *cloudwatchlogs.Client {
 // await answers when the job has reached a status, or its end without one.
 func (s *server) await(job, until string) {
 	s.t.Helper()
-	answer, err := http.Get(s.url + "/_emulator/wait?timeout=60s&job=" + job + "&until=" + until)
+	answer, err := http.Get(s.url + "/_emulator/wait?timeout=60s&job=" + url.QueryEscape(job) + "&until=" + until)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -7,6 +7,7 @@
 //	flood BYTES         print so many bytes, in lines of 100
 //	exit N              end with a code                sleep DURATION     wait
 //	spin DURATION       keep one CPU busy
+//	only NAME VALUE     end with 0 unless the variable has that value
 //	trap CODE [TEXT]    from now on, SIGTERM prints a line and ends with CODE
 //	ignore              from now on, SIGTERM does nothing
 //	alloc MIB           take and touch so much memory, and hold it
@@ -14,6 +15,8 @@
 //	write FILE TEXT     write a file                   cat FILE           print one
 //	get URL             print the body of an answer    listen ADDR        answer one connection with its first line
 //	connect ADDR TEXT   send a line, print the answer  host               print host name and addresses
+//
+// ADDR may name variables: connect '$MAIN:7000' hello.
 package main
 
 import (
@@ -76,6 +79,10 @@ func do(action string, args []string) error {
 		return sequence(arg(0), arg(1))
 	case "spin":
 		return spin(arg(0))
+	case "only":
+		if os.Getenv(arg(0)) != arg(1) {
+			os.Exit(0)
+		}
 	case "exit":
 		code, err := strconv.Atoi(arg(0))
 		if err != nil {
@@ -263,7 +270,7 @@ func connect(address, text string) error {
 	var c net.Conn
 	var err error
 	for range 100 { // whoever listens may still be on its way
-		if c, err = net.Dial("tcp", address); err == nil {
+		if c, err = net.Dial("tcp", os.ExpandEnv(address)); err == nil {
 			break
 		}
 		time.Sleep(100 * time.Millisecond)

@@ -78,7 +78,7 @@ func drawStory(t *rapid.T) story {
 	when := rapid.IntRange(-1, 30)
 	s.Stop, s.Remove = when.Draw(t, "stop"), -1
 	if rapid.IntRange(0, 3).Draw(t, "is removed") == 0 {
-		s.Remove = when.Draw(t, "remove")
+		s.Remove = rapid.IntRange(1, 30).Draw(t, "remove") // at 0 it might be before Run, as might a detach
 	}
 	s.Detach, s.Back = -1, -1
 	if rapid.IntRange(0, 2).Draw(t, "is detached") == 0 {

@@ -1,0 +1,120 @@
+package clock_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/batch-local/batch-local/emulator/clock"
+)
+
+// TestRuns: a clock that nobody moves is the machine's.
+func TestRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, began := clock.New(), time.Now()
+		var called []time.Duration
+		note := func() { called = append(called, time.Since(began)) }
+		c.AfterFunc(2*time.Second, note)
+		c.AfterFunc(time.Second, note)
+		stop := c.AfterFunc(3*time.Second, note)
+		c.AfterFunc(-time.Second, note)
+		if !stop() || stop() {
+			t.Error("a timer that was stopped says so once")
+		}
+		time.Sleep(time.Hour)
+		if diff := cmp.Diff([]time.Duration{0, time.Second, 2 * time.Second}, called); diff != "" {
+			t.Errorf("called (-want +got):\n%s", diff)
+		}
+		if !c.Now().Equal(time.Now()) {
+			t.Errorf("it is %v, and should be %v", c.Now(), time.Now())
+		}
+	})
+}
+
+// TestAdvance: what is due happens in order, each thing at its instant, and what it sets off in its turn.
+func TestAdvance(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := clock.New()
+		settled := 0
+		c.Settle = func(context.Context) error { settled++; return nil }
+		ok(t, c.Freeze(t.Context()))
+		began := c.Now()
+		time.Sleep(time.Hour) // nothing moves
+		var told []time.Duration
+		note := func() { told = append(told, c.Now().Sub(began)) }
+		c.AfterFunc(20*time.Minute, note)
+		c.AfterFunc(10*time.Minute, func() {
+			note()
+			c.AfterFunc(5*time.Minute, note)
+		})
+		c.AfterFunc(2*time.Hour, note)
+		ok(t, c.Advance(t.Context(), time.Hour))
+		if diff := cmp.Diff([]time.Duration{10 * time.Minute, 15 * time.Minute, 20 * time.Minute}, told); diff != "" {
+			t.Errorf("told (-want +got):\n%s", diff)
+		}
+		if got := c.Now().Sub(began); got != time.Hour {
+			t.Errorf("advanced by %v", got)
+		}
+		if settled != 1+4 { // once for the freeze; before each timer and before the end
+			t.Errorf("settled %d times", settled)
+		}
+		if is := c.State(); !is.Frozen || is.Offset != 0 { // the machine has gone on by an hour too
+			t.Errorf("state %+v", is)
+		}
+		// It runs on from there.
+		ok(t, c.Run(t.Context()))
+		time.Sleep(time.Hour)
+		if len(told) != 4 || c.Now().Sub(began) != 2*time.Hour {
+			t.Errorf("after an hour of running it is %v, told %v", c.Now().Sub(began), told)
+		}
+	})
+}
+
+// TestForwardOnly: interface.md 3, never backwards.
+func TestForwardOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := clock.New()
+		now := c.Now()
+		for _, err := range []error{c.Advance(t.Context(), -1), c.Set(t.Context(), now.Add(-time.Second))} {
+			if !errors.Is(err, clock.ErrPast) {
+				t.Errorf("got %v", err)
+			}
+		}
+		ok(t, c.Set(t.Context(), now.AddDate(10, 0, 0)))
+		if got := c.Of(time.Now()); !got.Equal(now.AddDate(10, 0, 0)) || c.State().Frozen {
+			t.Errorf("it is %v, frozen %t", got, c.State().Frozen)
+		}
+		c.Reset()
+		if !c.Now().Equal(now) {
+			t.Errorf("after a reset it is %v", c.Now())
+		}
+	})
+}
+
+// TestInterrupted: a caller that goes away leaves the clock where it had come to, and it goes on as before.
+func TestInterrupted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := clock.New()
+		began := c.Now()
+		ctx, cancel := context.WithCancel(t.Context())
+		c.AfterFunc(time.Minute, cancel)
+		c.AfterFunc(time.Hour, func() { t.Error("called") })
+		if err := c.Advance(ctx, 2*time.Hour); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+		if got := c.Now().Sub(began); got != time.Minute {
+			t.Errorf("it stands at %v", got)
+		}
+	})
+}
+
+func ok(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
