@@ -78,6 +78,9 @@ func (r *run) up(ctx context.Context) error {
 	if r.attempt.Ran {
 		return r.adopt(ctx)
 	}
+	if n := len(r.attempt.Containers); n > 1 {
+		return &failure{cannotCreate, fmt.Sprintf("batch-local runs no tasks of several containers in Docker yet; this one has %d", n)}
+	}
 	if err := d.ensure(ctx, r.container.Image); err != nil {
 		return err
 	}
