@@ -202,7 +202,7 @@ func TestQueueing(t *testing.T) {
 			}
 		}
 		j := w.await(ids[2], "RUNNING")
-		if late := *j.StartedAt - *w.job(ids[0]).StoppedAt; late != 0 {
+		if late := *j.StartedAt - *w.await(ids[0], "").StoppedAt; late != 0 {
 			t.Errorf("it started %d ms after there was room", late)
 		}
 	})

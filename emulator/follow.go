@@ -13,12 +13,17 @@ import (
 )
 
 // Follow implements control.Emulator.
-func (e *Emulator) Follow(ctx context.Context, scope control.Scope, after uint64, ready func(), tell func(uint64, []byte) error) error {
+func (e *Emulator) Follow(ctx context.Context, scope control.Scope, span control.Span, ready func(), tell func(uint64, []byte) error) error {
+	latest := e.events.Latest()
+	after := latest
+	if span.After != nil {
+		after = *span.After
+	}
 	reader := e.events.Read(after)
 	defer reader.Close()
 	ready()
 	all := within(scope)
-	for {
+	for !span.Past || reader.Read() < latest {
 		event, number, err := reader.Next(ctx)
 		if err != nil {
 			return err
@@ -34,6 +39,7 @@ func (e *Emulator) Follow(ctx context.Context, scope control.Scope, after uint64
 			return err
 		}
 	}
+	return nil
 }
 
 func (e *Emulator) envelope(ctx context.Context, number uint64, event batch.Event) (data []byte, err error) {

@@ -3,6 +3,7 @@ package batch
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/batch-local/batch-local/emulator/api"
 )
@@ -126,10 +127,13 @@ func (s *State) waitersFor(id JobID) []*Job {
 	for waiter := range s.dependents[id] {
 		list = append(list, s.jobs[waiter])
 	}
-	slices.SortFunc(list, func(a, b *Job) int {
-		return cmp.Or(cmp.Compare(a.Number, b.Number), cmp.Compare(a.ID.index(), b.ID.index()))
-	})
+	slices.SortFunc(list, bySubmission)
 	return list
+}
+
+// bySubmission orders jobs, a parent before its children or nodes.
+func bySubmission(a, b *Job) int {
+	return cmp.Or(cmp.Compare(a.Number, b.Number), cmp.Compare(a.ID.index(), b.ID.index()), strings.Compare(string(a.ID), string(b.ID)))
 }
 
 // released is for one that waits: a job that it waits for has ended.

@@ -1,7 +1,6 @@
 package batch
 
 import (
-	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -87,9 +86,7 @@ func (tx *Tx) SetHolds(holds []Hold) {
 	for id := range tx.held {
 		kept = append(kept, tx.jobs[id])
 	}
-	slices.SortFunc(kept, func(a, b *Job) int {
-		return cmp.Or(cmp.Compare(a.Number, b.Number), cmp.Compare(a.ID.index(), b.ID.index()))
-	})
+	slices.SortFunc(kept, bySubmission)
 	for _, j := range kept {
 		if !tx.holdsBack(j) {
 			tx.moveOn(tx.change(j, func(j *Job) { j.Held = false }))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -41,13 +42,15 @@ type world struct {
 	state *State
 	now   int64
 	ids   counter
+	twin  *State // is told the same: equal histories have to end equally, whatever the order of a map
+	twins counter
 	jobs  []JobID // children and nodes too
 	told  map[JobID][]Status
 	kept  map[Record]string // each committed record, and what it looked like then
 }
 
 func newWorld(t *rapid.T) *world {
-	w := &world{state: NewState(), now: 1000, kept: map[Record]string{}, told: map[JobID][]Status{}}
+	w := &world{state: NewState(), twin: NewState(), now: 1000, kept: map[Record]string{}, told: map[JobID][]Status{}}
 	w.must(t, func(tx *Tx) error {
 		tx.SetHost(Host{Ready: true})
 		for i, name := range []string{"one", "two", "three"} {
@@ -76,20 +79,41 @@ func newWorld(t *rapid.T) *world {
 
 // must runs a transition that nothing may refuse.
 func (w *world) must(t *rapid.T, f func(*Tx) error) {
-	tx := w.state.Begin(w.now, &w.ids)
-	if err := f(tx); err != nil {
-		t.Fatalf("refused: %v", err)
-	}
-	w.commit(tx)
+	w.both(t, f)
 	for w.state.Working() {
-		tx := w.state.Begin(w.now, &w.ids)
-		tx.Work(2)
-		w.commit(tx)
+		w.both(t, func(tx *Tx) error { tx.Work(2); return nil })
 	}
 }
 
-func (w *world) commit(tx *Tx) {
+func (w *world) both(t *rapid.T, f func(*Tx) error) {
+	tx, twin := w.state.Begin(w.now, &w.ids), w.twin.Begin(w.now, &w.twins)
+	if err := errors.Join(f(tx), f(twin)); err != nil {
+		t.Fatalf("refused: %v", err)
+	}
 	c := tx.Commit()
+	if is, want := history(twin.Commit()), history(c); is != want {
+		t.Fatalf("the same history went on in two ways:\n%s\n%s", is, want)
+	}
+	w.commit(c)
+}
+
+// history is all that a commit says, in its order.
+func history(c Commit) string {
+	lines := []string{fmt.Sprint(c.Attempts)}
+	for _, change := range c.Changes {
+		line := change.Key.ID
+		if change.Record != nil {
+			line = text(change.Record)
+		}
+		lines = append(lines, line)
+	}
+	for _, e := range c.Events {
+		lines = append(lines, fmt.Sprint(e.Job, e.From, e.To, e.Reason, e.At))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (w *world) commit(c Commit) {
 	for _, change := range c.Changes {
 		if change.Record != nil {
 			w.kept[change.Record] = text(change.Record)
@@ -208,17 +232,18 @@ func (w *world) switchHost(t *rapid.T) {
 // fail does much and takes it back: a refused transition leaves no trace.
 func (w *world) fail(t *rapid.T) {
 	before := fingerprint(w.state)
-	tx := w.state.Begin(w.now, &w.ids)
-	for _, id := range w.jobs {
-		tx.Terminate(storyScope, id, "never happened")
-		tx.Report(Report{Attempt: AttemptID{id, 1}, State: Exited})
+	for _, tx := range []*Tx{w.state.Begin(w.now, &w.ids), w.twin.Begin(w.now, &w.twins)} {
+		for _, id := range w.jobs {
+			tx.Terminate(storyScope, id, "never happened")
+			tx.Report(Report{Attempt: AttemptID{id, 1}, State: Exited})
+		}
+		tx.SetHost(Host{Reason: "never happened"})
+		_, err := tx.Submit(Submission{Scope: storyScope, Name: "j", Queue: "q0", Definition: "d"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		tx.Rollback()
 	}
-	tx.SetHost(Host{Reason: "never happened"})
-	_, err := tx.Submit(Submission{Scope: storyScope, Name: "j", Queue: "q0", Definition: "d"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	tx.Rollback()
 	if after := fingerprint(w.state); after != before {
 		t.Fatalf("a transaction that was rolled back left a trace:\n%s\n%s", before, after)
 	}

@@ -29,13 +29,19 @@ type Emulator interface {
 	// Script answers the outcomes or the holds that are in force; SetScript replaces them by a JSON list.
 	Script(which Script) any
 	SetScript(ctx context.Context, which Script, list []byte) error
-	// Follow calls tell for each event, from the one after a number on, or with 0 from the next, until ctx ends or tell answers an
-	// error. It calls ready when none that comes will be missed.
-	Follow(ctx context.Context, scope Scope, after uint64, ready func(), tell func(number uint64, event []byte) error) error
+	// Follow calls tell for each event of a span, until ctx ends or tell answers an error. It calls ready when none that comes will be missed.
+	Follow(ctx context.Context, scope Scope, span Span, ready func(), tell func(number uint64, event []byte) error) error
 }
 
 // Scope narrows a call to one account, one region, or both; the zero value is all.
 type Scope struct{ Account, Region string }
+
+// A Span of events begins after the one with a number, or, if After is nil, with the next that comes. If Past is true it ends with the newest
+// that there is.
+type Span struct {
+	After *uint64
+	Past  bool
+}
 
 // ErrUnknown is something that is not there, ErrInvalid something that cannot be meant, ErrConflict something that cannot be done now, or here.
 var (

@@ -6,21 +6,30 @@ import (
 	"strconv"
 )
 
-// follow answers server-sent events: each has a number as its id, with which a client that comes back says what it had (Last-Event-ID).
+// follow answers server-sent events: each has a number as its id, with which a client that comes back says what it had (Last-Event-ID; 0 is
+// everything that is kept). With ?past=true the answer ends with the newest event that there is, and begins with the oldest.
 func follow(e Emulator) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		var after uint64
+		var span Span
+		switch past := r.URL.Query().Get("past"); past {
+		case "", "false":
+		case "true":
+			span = Span{After: new(uint64), Past: true}
+		default:
+			refuse(w, http.StatusBadRequest, "past is "+past+", not true or false")
+			return
+		}
 		if last := r.Header.Get("Last-Event-ID"); last != "" {
 			n, err := strconv.ParseUint(last, 10, 64)
 			if err != nil {
 				refuse(w, http.StatusBadRequest, "Last-Event-ID "+last+" is not the number of an event")
 				return
 			}
-			after = n
+			span.After = &n
 		}
 		flusher := http.NewResponseController(w)
 		begun := false
-		err := e.Follow(r.Context(), scopeOf(r), after, func() {
+		err := e.Follow(r.Context(), scopeOf(r), span, func() {
 			begun = true
 			w.Header().Set("Content-Type", "text/event-stream")
 			w.Header().Set("Cache-Control", "no-store")

@@ -74,17 +74,29 @@ type Reader struct {
 	next   uint64
 }
 
-// Read begins after the event of a number, or with 0 with the next that comes.
+// Read begins after the event of a number, or with Latest with the next that comes. Numbers begin with 1.
 func (s *Stream) Read(after uint64) *Reader {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := &Reader{stream: s, next: s.first + uint64(len(s.list))}
-	if after > 0 {
-		r.next = min(r.next, max(s.first, after+1))
+	r := &Reader{stream: s}
+	if next := s.first + uint64(len(s.list)); after < next {
+		r.next = max(s.first, after+1)
+	} else {
+		r.next = next
 	}
 	s.readers[r] = true
 	return r
 }
+
+// Latest is the number of the newest event; 0 if there never was one.
+func (s *Stream) Latest() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.first + uint64(len(s.list)) - 1
+}
+
+// Read says how far a reader is: every event up to this number.
+func (r *Reader) Read() uint64 { return r.next - 1 }
 
 // Next answers the next event and its number, waiting for it if need be.
 func (r *Reader) Next(ctx context.Context) (batch.Event, uint64, error) {

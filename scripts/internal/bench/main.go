@@ -18,7 +18,7 @@ func main() {
 		return
 	}
 	binary := flag.String("binary", "build/batch-local", "what is measured")
-	only := flag.String("only", "", "parts to measure, by their names: jobs,calls,growth,start")
+	only := flag.String("only", "", "parts to measure, by their names: start,calls,growth,crowd,jobs")
 	rounds := flag.Int("rounds", 3, "how often each side has its turn")
 	flag.Parse()
 	wanted := func(part string) bool {
@@ -29,7 +29,7 @@ func main() {
 	for _, part := range []struct {
 		name string
 		run  func(context.Context, string, int) error
-	}{{"start", start}, {"calls", calls}, {"growth", growth}, {"jobs", jobs}} {
+	}{{"start", start}, {"calls", calls}, {"growth", growth}, {"crowd", crowd}, {"jobs", jobs}} {
 		if !wanted(part.name) {
 			continue
 		}

@@ -119,6 +119,23 @@ func (s *server) submit(kind, more string) (string, error) {
 	return out.JobID, err
 }
 
+// put replaces one of the emulator's own lists.
+func (s *server) put(list, body string) error {
+	request, err := http.NewRequest(http.MethodPut, s.url+"/_emulator/"+list, strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	answer, err := s.client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", list, answer.Status)
+	}
+	return nil
+}
+
 // await returns when a job has ended, or without one when none is on its way.
 func (s *server) await(job string) error {
 	path := s.url + "/_emulator/wait?timeout=10m"
