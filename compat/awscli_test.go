@@ -21,6 +21,7 @@ func TestAWSCLI(t *testing.T) {
 		t.Run(strings.ReplaceAll(client, "/", "_"), func(t *testing.T) {
 			c := &commandLine{t: t, path: client, s: serve(t)}
 			c.life()
+			c.crowd()
 			c.errors()
 		})
 	}
@@ -123,6 +124,42 @@ func (c *commandLine) life() {
 	c.ask("batch", "delete-compute-environment", "--compute-environment", "ce")
 	if left := c.ask("batch", "describe-compute-environments")["computeEnvironments"].([]any); len(left) != 0 {
 		t.Errorf("left: %v", left)
+	}
+}
+
+// crowd is an array with a child that is tried again, a second array behind it, and three nodes
+// (jobs.md 3, 5, 6, 7).
+func (c *commandLine) crowd() {
+	t := c.t
+	properties := `"image":"` + workload + `","resourceRequirements":[{"type":"VCPU","value":"1"},{"type":"MEMORY","value":"32"}]`
+	c.ask("batch", "create-compute-environment", "--compute-environment-name", "many", "--type", "MANAGED", "--compute-resources",
+		"type=EC2,minvCpus=0,maxvCpus=8,instanceTypes=optimal,subnets=subnet-1,securityGroupIds=sg-1,instanceRole=ecsInstanceRole")
+	c.ask("batch", "create-job-queue", "--job-queue-name", "many", "--priority", "1", "--compute-environment-order", "order=1,computeEnvironment=many")
+	c.ask("batch", "register-job-definition", "--job-definition-name", "many", "--type", "container", "--container-properties", "{"+properties+`,"command":["exit","0"]}`)
+	c.ask("batch", "register-job-definition", "--job-definition-name", "nodes", "--type", "multinode", "--node-properties",
+		`{"numNodes":3,"mainNode":0,"nodeRangeProperties":[{"targetNodes":"0:2","container":{`+properties+`,"command":["only","AWS_BATCH_JOB_NODE_INDEX","0","then","exit","0","then","trap","0","then","sleep","1h"]}}]}`)
+	submit := func(definition string, more ...string) string {
+		t.Helper()
+		return c.ask(append([]string{"batch", "submit-job", "--job-name", "j", "--job-queue", "many", "--job-definition", definition}, more...)...)["jobId"].(string)
+	}
+	retried := submit("many", "--array-properties", "size=3", "--retry-strategy", "attempts=2", "--container-overrides",
+		`command=["only","AWS_BATCH_JOB_ARRAY_INDEX","1","then","only","AWS_BATCH_JOB_ATTEMPT","1","then","exit","1"]`)
+	behind := submit("many", "--array-properties", "size=3", "--depends-on", "jobId="+retried+",type=N_TO_N")
+	nodes := submit("nodes")
+	for id, attempts := range map[string]int{retried: 0, retried + ":1": 2, behind: 0, behind + ":2": 1, nodes: 1} {
+		c.s.await(id, "")
+		job := c.ask("batch", "describe-jobs", "--jobs", id)["jobs"].([]any)[0].(map[string]any)
+		if job["status"] != "SUCCEEDED" || len(job["attempts"].([]any)) != attempts {
+			t.Errorf("%s: %v after %v, want %d attempts and SUCCEEDED", id, job["status"], job["attempts"], attempts)
+		}
+	}
+	if children := c.ask("batch", "list-jobs", "--array-job-id", retried, "--job-status", "SUCCEEDED")["jobSummaryList"].([]any); len(children) != 3 {
+		t.Errorf("list-jobs --array-job-id: %v", children)
+	}
+	// The other nodes are stopped when the main node has ended; how they end is a race.
+	members := c.ask("batch", "list-jobs", "--multi-node-job-id", nodes, "--job-status", "SUCCEEDED")["jobSummaryList"].([]any)
+	if len(members) == 0 || members[0].(map[string]any)["jobId"] != nodes+"#0" {
+		t.Errorf("list-jobs --multi-node-job-id: %v", members)
 	}
 }
 
