@@ -26,6 +26,15 @@ type Config struct {
 	OnExit string
 	// JobRetention is how long ended jobs are shown, in the emulator's time (default 168 h, as AWS).
 	JobRetention time.Duration
+	// Lifelike has changes of state take about as long as on AWS, in the emulator's time; Quotas keeps the service's quotas on how many resources
+	// there may be.
+	Lifelike, Quotas bool
+	// MemoryBudget (MiB; default the machine's memory less a reserve) and CPUOvercommit (default 4, times the machine's processors) bound what runs
+	// at the same time. The simulated driver has no bounds.
+	MemoryBudget  int64
+	CPUOvercommit float64
+	// Seed is a YAML file of resources to create if they are missing.
+	Seed string
 	// Pull is the image policy: "missing" (default), "always" or "never".
 	Pull string
 	// JobNetwork is the network that jobs are on (default batch-local), or "host".
@@ -75,6 +84,12 @@ func (c Config) Validate() error {
 	if c.JobRetention < 0 {
 		return &ConfigError{"JobRetention", c.JobRetention.String(), "must not be negative"}
 	}
+	if c.MemoryBudget < 0 {
+		return &ConfigError{"MemoryBudget", fmt.Sprint(c.MemoryBudget), "must not be negative"}
+	}
+	if c.CPUOvercommit < 0 {
+		return &ConfigError{"CPUOvercommit", fmt.Sprint(c.CPUOvercommit), "must not be negative"}
+	}
 	if c.Account != "" && !accountPattern.MatchString(c.Account) {
 		return &ConfigError{"Account", c.Account, "must be twelve digits"}
 	}
@@ -98,6 +113,9 @@ func (c Config) withDefaults() Config {
 	set(&c.Pull, "missing")
 	set(&c.JobNetwork, "batch-local")
 	set(&c.Version, "devel")
+	if c.CPUOvercommit == 0 {
+		c.CPUOvercommit = 4
+	}
 	if c.JobRetention == 0 {
 		c.JobRetention = defaultRetention
 	}

@@ -20,17 +20,18 @@ var mayImport = map[string]struct {
 }{
 	"emulator/api": {why: "types on the wire; everybody may have them"},
 	"emulator/batch": {
-		ours: []string{"emulator/api"}, others: []string{"github.com/tidwall/btree"},
+		ours: []string{"emulator/api", "emulator/ec2"}, others: []string{"github.com/tidwall/btree"},
 		not: []string{"net", "net/http", "os", "sync", "crypto/rand", "math/rand", "math/rand/v2", "log", "log/slog", "context"},
 		why: "the core decides and does nothing; an ordered index is no work of ours",
 	},
+	"emulator/ec2":    {not: []string{"net", "net/http", "os"}, why: "what AWS sells; facts and no behaviour"},
 	"emulator/engine": {ours: []string{"emulator/batch"}, others: []string{"github.com/google/uuid"}, not: []string{"net", "net/http", "os"}, why: "one State, one lock, one timer"},
 	"emulator/journal": {
 		ours: []string{"emulator/batch"}, others: []string{"go.etcd.io/bbolt", "go.etcd.io/bbolt/errors"}, not: []string{"net", "net/http"},
 		why: "records in, records out",
 	},
 	"emulator/operations": {
-		ours: []string{"emulator/api", "emulator/batch", "emulator/engine"}, others: []string{"github.com/google/uuid"}, not: []string{"net/http", "os"},
+		ours: []string{"emulator/api", "emulator/batch", "emulator/ec2", "emulator/engine"}, others: []string{"github.com/google/uuid"}, not: []string{"net/http", "os"},
 		why: "the API without its transport",
 	},
 	"emulator/httpapi": {ours: []string{"emulator/api"}, others: []string{"github.com/gorilla/mux", "github.com/google/uuid"}, why: "the transport without the API's rules"},

@@ -25,6 +25,7 @@
 //
 //	api               generated wire types, validation, the operation table and the Service interface; Error
 //	batch             records, State, Tx: all of AWS Batch's behaviour, without I/O, time or chance
+//	ec2               instance types: what AWS sells
 //	engine            the one State, its lock, its timer; declares Journal
 //	journal           changed records in a bbolt file, group commit
 //	operations        implements api.Service; one file for each resource

@@ -79,7 +79,7 @@ func (e *Emulator) open() error {
 		return fmt.Errorf("open the logs: %w", err)
 	}
 	e.events = events.New(e.instance)
-	options := engine.Options{Clock: e.clock, Retention: c.JobRetention, Observe: e.events.Observe}
+	options := engine.Options{Clock: e.clock, State: batch.Options{Retention: c.JobRetention.Milliseconds(), Lifelike: c.Lifelike, Quotas: c.Quotas}, Observe: e.events.Observe}
 	if e.journal != nil {
 		options.Journal = e.journal
 	}

@@ -38,6 +38,7 @@ func (tx *Tx) spawn(parent *Job, n int32) int32 {
 		j := &Job{
 			ID: parent.ID.Child(i), Number: parent.Number, Scope: parent.Scope, Name: parent.Name, Queue: parent.Queue, Definition: parent.Definition,
 			Status: Pending, CreatedAt: tx.now, MilliVCPU: parent.MilliVCPU, MemoryMiB: parent.MemoryMiB,
+			GPUs: parent.GPUs, Consumes: parent.Consumes, Share: parent.Share, Priority: parent.Priority, Prioritized: parent.Prioritized,
 		}
 		tx.waitAs(j, parent)
 		tx.put(nil, j)

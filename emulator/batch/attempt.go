@@ -59,17 +59,20 @@ func (tx *Tx) started(j *Job, r Report) {
 
 // ended closes the attempt and decides what becomes of the job (jobs.md 3.3).
 func (tx *Tx) ended(j *Job, r Report) {
-	environment := j.Attempt().Environment
+	was := j.Attempt()
 	j = tx.changeAttempt(j, true, func(a *Attempt) {
 		a.StoppedAt = max(r.At, a.StartedAt, a.PlacedAt)
-		a.StatusReason = endReason(a, r)
+		a.StatusReason = endReason(j, a, r)
 		a.State, a.Deadline = Exited, 0
 		a.ExitCode, a.Reason, a.Containers = r.ExitCode, r.Reason, r.Containers
 		if r.PrivateIPv4 != "" {
 			a.PrivateIPv4 = r.PrivateIPv4
 		}
 	})
-	tx.lookAround(environment)
+	tx.lookAround(was.Environment)
+	tx.lookAtOverloaded()
+	tx.giveBack(was)
+	tx.freed(was.Host)
 	if j.ID.Mark() == MarkNode {
 		tx.nodeEnded(j)
 		return
@@ -83,9 +86,11 @@ func (tx *Tx) ended(j *Job, r Report) {
 func (tx *Tx) decide(j *Job) (again bool) {
 	a := j.Attempt()
 	switch {
+	case a.Preempted && a.Cause == "":
+		tx.preempted(j)
 	case a.succeeded():
 		tx.finish(j, Succeeded)
-	case a.Cause == "" && a.Number < tx.attemptsOf(j) && tx.retries(j, a):
+	case a.Cause == "" && a.Number-j.preemptions() < tx.attemptsOf(j) && tx.retries(j, a):
 		return true
 	default:
 		tx.finish(j, Failed)
@@ -96,7 +101,7 @@ func (tx *Tx) decide(j *Job) (again bool) {
 // succeeded says whether an attempt that ended did so by itself and well. One that was told to stop for a reason has failed, whatever
 // its exit code; nodes that their main node outlived have none.
 func (a *Attempt) succeeded() bool {
-	return a.Cause == "" && a.ExitCode != nil && *a.ExitCode == 0 && a.StatusReason == ReasonExited
+	return a.Cause == "" && a.ExitCode != nil && *a.ExitCode == 0 && (a.StatusReason == ReasonExited || a.StatusReason == ReasonTrained)
 }
 
 // finish ends a job with the result of its last attempt.
@@ -106,10 +111,14 @@ func (tx *Tx) finish(j *Job, status Status) {
 }
 
 // endReason is the statusReason of an attempt that ends (jobs.md 2.3).
-func endReason(a *Attempt, r Report) string {
+func endReason(j *Job, a *Attempt, r Report) string {
 	switch {
 	case a.Cause != "":
 		return a.Cause
+	case a.Preempted:
+		return ReasonPreempted
+	case j.Service != nil:
+		return trainingReason(a, r)
 	case r.StatusReason != "":
 		return r.StatusReason
 	case a.State == Running || r.ExitCode != nil:
@@ -129,6 +138,12 @@ func (s *State) timeoutOf(j *Job) int64 {
 
 // Timeout is the one that counts for a job: that of SubmitJob replaces the definition's. Nil is none.
 func (s *State) Timeout(j *Job) *api.JobTimeout {
+	if j.Service != nil {
+		if t := j.Service.Timeout; t != nil {
+			return &api.JobTimeout{AttemptDurationSeconds: t.AttemptDurationSeconds}
+		}
+		return nil
+	}
 	if t := s.requestOf(j).Timeout; t != nil {
 		return t
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/batch-local/batch-local/emulator/api"
+	"github.com/batch-local/batch-local/emulator/ec2"
 )
 
 var update = flag.Bool("update", false, "write what happened into testdata/histories, to be reviewed as a diff")
@@ -22,11 +24,13 @@ var update = flag.Bool("update", false, "write what happened into testdata/histo
 // TestHistories runs every file of testdata/histories. A file is chapters with empty lines between; a chapter is commands,
 // a line "----" and what happened. Lines that begin with # say what the chapter is about. Commands:
 //
-//	environment NAME [max=4] [platform=FARGATE]
-//	queue NAME environments=a,b [priority=1]
-//	definition NAME [vcpus=1] [memory=64] [platform=FARGATE] [attempts=3] [timeout=60] [onExitCode=75:RETRY] [onReason=..] [onStatusReason=..]
+//	environment NAME [max=4] [platform=FARGATE] [types=c5.large,m5] [min=2]: with types it has instances
+//	policy NAME [decay=600] [reservation=50] [shares=a:0.5,b*:2]
+//	consumable NAME total=3 [once]        total NAME N
+//	queue NAME environments=a,b [priority=1] [policy=P] [limit=CODE:600]
+//	definition NAME [vcpus=1] [memory=64] [gpus=1] [takes=CONSUMABLE:2] [platform=FARGATE] [attempts=3] [timeout=60] [onExitCode=75:RETRY] [onReason=..] [onStatusReason=..]
 //	definition NAME nodes=3 [main=1] [the rest as above]: multi-node parallel
-//	submit JOB queue=Q definition=D [vcpus=2] [array=3] [after=a,b:1] [beside=c] [sequential] [the last five of definition]
+//	submit JOB queue=Q definition=D [share=S] [priority=5] [vcpus=2] [array=3] [after=a,b:1] [beside=c] [sequential] [the last five of definition]
 //	report JOB/ATTEMPT running|exited [code=0] [reason="..."] [statusReason="..."] [at=1s]
 //	cancel JOB reason="..."       terminate JOB reason="..."
 //	enable|disable|delete ENVIRONMENT|QUEUE
@@ -34,7 +38,10 @@ var update = flag.Bool("update", false, "write what happened into testdata/histo
 //	hold JOB STATUS               release
 //	keep DURATION                 for ended jobs, from the beginning on
 //	tick DURATION
-//	show JOB
+//	lifelike                              from the beginning on
+//	reclaim JOB                           takes away what it runs on
+//	show JOB|ENVIRONMENT
+//	front QUEUE                           who comes next
 //
 // JOB may be a child (a:0) or a node (a#1).
 func TestHistories(t *testing.T) {
@@ -148,13 +155,25 @@ func (s *story) play(line string) []string {
 	c := parse(line)
 	switch c.verb {
 	case "show":
+		if e := s.state.Environment(storyScope, c.name); e != nil {
+			return s.showFleet(e)
+		}
 		return s.show(s.state.jobs[s.id(c.name)])
+	case "front":
+		var names []string
+		for _, j := range s.state.Front(s.state.Queue(storyScope, c.name), s.now.Milliseconds(), 100) {
+			names = append(names, s.name(j.ID))
+		}
+		return []string{strings.Join(names, " ")}
+	case "lifelike":
+		s.state.Use(Options{Lifelike: true})
+		return nil
 	case "keep":
 		d, err := time.ParseDuration(c.name)
 		if err != nil {
 			panic(err)
 		}
-		s.state.Keep(d.Milliseconds())
+		s.state.Use(Options{Retention: d.Milliseconds()})
 		return nil
 	}
 	if c.verb == "tick" {
@@ -209,13 +228,33 @@ func (s *story) do(tx *Tx, c command) error {
 		for name := range strings.SplitSeq(c.args["environments"], ",") {
 			q.Environments = append(q.Environments, storyScope.ARN("compute-environment", name))
 		}
+		if p := c.args["policy"]; p != "" {
+			q.Policy = storyScope.ARN("scheduling-policy", p)
+		}
+		if code, seconds, ok := cutLast(c.args["limit"], ":"); ok {
+			q.Detail.JobStateTimeLimitActions = []api.JobStateTimeLimitAction{{Reason: &code, MaxTimeSeconds: new(int32(atoi(seconds, 0)))}}
+		}
 		return tx.CreateQueue(q)
+	case "policy":
+		return tx.CreatePolicy(s.policy(c))
+	case "consumable":
+		return tx.CreateConsumable(Consumable{ARN: storyScope.ARN("consumable-resource", c.name), Scope: storyScope, Name: c.name,
+			Total: int64(atoi(c.args["total"], 0)), Replenishable: !slices.Contains(c.rest, "once")})
+	case "total":
+		_, err := tx.ChangeConsumable(storyScope.ARN("consumable-resource", c.name), "", "", func(int64) (int64, error) { return int64(atoi(c.rest[0], 0)), nil })
+		return err
+	case "reclaim":
+		tx.ReclaimJob(tx.jobs[s.id(c.name)])
 	case "definition":
 		tx.RegisterDefinition(storyScope, c.name, platform(c), s.definition(c))
 	case "submit":
 		r := request(c)
 		r.DependsOn = s.dependencies(c)
-		j, err := tx.Submit(Submission{Scope: storyScope, Name: c.name, Queue: c.args["queue"], Definition: c.args["definition"], Request: r, Size: int32(atoi(c.args["array"], 0))})
+		in := Submission{Scope: storyScope, Name: c.name, Queue: c.args["queue"], Definition: c.args["definition"], Request: r, Size: int32(atoi(c.args["array"], 0)), Share: c.args["share"]}
+		if p := c.args["priority"]; p != "" {
+			in.Priority = new(int32(atoi(p, 0)))
+		}
+		j, err := tx.Submit(in)
 		if err != nil {
 			return err
 		}
@@ -247,10 +286,47 @@ func (s *story) environment(tx *Tx, c command) Environment {
 		MaxMilliVCPU: int64(atoi(c.args["max"], 4)) * 1000,
 		Detail: &api.ComputeEnvironmentDetail{State: api.CEStateEnabled, Status: api.CEStatusValid,
 			EcsClusterArn: new("arn:aws:ecs:us-east-1:000000000000:cluster/AWSBatch-" + c.name)}}
-	if e.Platform == EC2 {
+	switch types := c.args["types"]; {
+	case types != "":
+		e.Fleet = &Fleet{Types: ec2.Expand(strings.Split(types, ",")), MinMilliVCPU: int64(atoi(c.args["min"], 0)) * 1000, Idle: IdleInstance}
+	case e.Platform == EC2:
 		e.Host = tx.NewHost()
 	}
 	return e
+}
+
+func (s *story) policy(c command) Policy {
+	fair := &api.FairsharePolicy{ShareDecaySeconds: new(int32(atoi(c.args["decay"], 0))), ComputeReservation: new(int32(atoi(c.args["reservation"], 0)))}
+	for word := range strings.SplitSeq(c.args["shares"], ",") {
+		if name, weight, ok := strings.Cut(word, ":"); ok {
+			w, err := strconv.ParseFloat(weight, 32)
+			if err != nil {
+				panic(err)
+			}
+			fair.ShareDistribution = append(fair.ShareDistribution, api.ShareAttributes{ShareIdentifier: &name, WeightFactor: new(float32(w))})
+		}
+	}
+	return Policy{ARN: storyScope.ARN("scheduling-policy", c.name), Scope: storyScope, Name: c.name, Detail: &api.SchedulingPolicyDetail{FairsharePolicy: fair}}
+}
+
+// showFleet tells the instances of an environment, oldest first, and who is on them.
+func (s *story) showFleet(e *Environment) (lines []string) {
+	for _, id := range s.state.instancesOf(e.ARN) {
+		i, line := s.state.instances[id], ""
+		if l := s.state.loads[id]; l != nil {
+			for _, j := range slices.Sorted(maps.Keys(l.jobs)) {
+				line += " " + s.name(j)
+			}
+		}
+		if i.GoneAt != 0 {
+			line += fmt.Sprintf(" (idle, goes at %s)", time.Duration(i.GoneAt)*time.Millisecond)
+		}
+		if i.ReadyAt != 0 {
+			line += fmt.Sprintf(" (ready at %s)", time.Duration(i.ReadyAt)*time.Millisecond)
+		}
+		lines = append(lines, i.Type+line)
+	}
+	return append(lines, fmt.Sprintf("desiredvCpus %d", s.state.DesiredVCPUs(e)))
 }
 
 func platform(c command) Platform {
@@ -263,12 +339,22 @@ func platform(c command) Platform {
 func (s *story) definition(c command) api.JobDefinition {
 	r := request(c)
 	d := api.JobDefinition{RetryStrategy: r.Retry, Timeout: r.Timeout}
+	if p := c.args["priority"]; p != "" {
+		d.SchedulingPriority = new(int32(atoi(p, 0)))
+	}
+	if name, n, ok := strings.Cut(c.args["takes"], ":"); ok {
+		d.ConsumableResourceProperties = &api.ConsumableResourceProperties{ConsumableResourceList: []api.ConsumableResourceRequirement{
+			{ConsumableResource: &name, Quantity: new(int64(atoi(n, 1)))}}}
+	}
 	container := &api.ContainerProperties{
 		Image: new("image"),
 		ResourceRequirements: []api.ResourceRequirement{
 			{Type: api.ResourceTypeVcpu, Value: new(textOr(c.args["vcpus"], "1"))},
 			{Type: api.ResourceTypeMemory, Value: new(textOr(c.args["memory"], "64"))},
 		}}
+	if n := c.args["gpus"]; n != "" {
+		container.ResourceRequirements = append(container.ResourceRequirements, api.ResourceRequirement{Type: api.ResourceTypeGpu, Value: &n})
+	}
 	if n := c.args["nodes"]; n != "" {
 		d.NodeProperties = &api.NodeProperties{NumNodes: new(int32(atoi(n, 1))), MainNode: new(int32(atoi(c.args["main"], 0))),
 			NodeRangeProperties: []api.NodeRangeProperty{{TargetNodes: new("0:"), Container: container}}}
@@ -355,7 +441,7 @@ func (s *story) report(tx *Tx, c command) {
 
 func (s *story) switchState(tx *Tx, c command) error {
 	environment, queue := storyScope.ARN("compute-environment", c.name), storyScope.ARN("job-queue", c.name)
-	isQueue := tx.queues[queue] != nil
+	isQueue := tx.queues.all[queue] != nil
 	switch {
 	case c.verb == "delete" && isQueue:
 		return tx.DeleteQueue(queue)
@@ -367,9 +453,9 @@ func (s *story) switchState(tx *Tx, c command) error {
 			return nil
 		})
 	}
-	return tx.UpdateEnvironment(environment, func(e *Environment) error {
+	return tx.UpdateEnvironment(environment, func(e *Environment) (EnvironmentChange, error) {
 		e.Detail.State = map[string]api.CEState{"enable": api.CEStateEnabled, "disable": api.CEStateDisabled}[c.verb]
-		return nil
+		return EnvironmentChange{}, nil
 	})
 }
 

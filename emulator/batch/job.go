@@ -21,7 +21,8 @@ func Statuses() []Status {
 	return []Status{Submitted, Pending, Runnable, Starting, RunningOn, Succeeded, Failed}
 }
 
-var unfinished = [...]Status{Submitted, Pending, Runnable, Starting, RunningOn}
+// unfinished are the statuses that are not the end, those of service jobs included.
+var unfinished = [...]Status{Submitted, Pending, Runnable, Scheduled, Starting, RunningOn}
 
 // Ended says whether a status is terminal.
 func Ended(s Status) bool { return s == Succeeded || s == Failed }
@@ -35,19 +36,21 @@ func Rank(s Status) int {
 		return 1
 	case Runnable:
 		return 2
-	case Starting:
+	case Scheduled:
 		return 3
-	case RunningOn:
+	case Starting:
 		return 4
-	case Succeeded:
+	case RunningOn:
 		return 5
-	case Failed:
+	case Succeeded:
 		return 6
+	case Failed:
+		return 7
 	}
 	return -1
 }
 
-const ranks = 7 // how many statuses there are
+const ranks = 8 // how many statuses there are
 
 // A Job is one job.
 //
@@ -82,9 +85,20 @@ type Job struct {
 	// What the job takes from an environment; of an array what each child takes, of a multi-node job all nodes together.
 	MilliVCPU int64
 	MemoryMiB int64
+	GPUs      int32     `json:",omitempty"`
+	Consumes  []Consume `json:",omitempty"`
+	// Share is the share identifier, on a queue with fair share; Priority orders the jobs of a share, or of a quota share. Prioritized says
+	// that somebody said so.
+	Share       string `json:",omitempty"`
+	Priority    int32  `json:",omitempty"`
+	Prioritized bool   `json:",omitempty"`
+	// Lacks is the consumable resource that a RUNNABLE job waits for while others pass it.
+	Lacks ARN `json:",omitempty"`
 
 	Array *Array `json:",omitempty"` // of an array's parent
 	Nodes *Nodes `json:",omitempty"` // of a multi-node job's parent
+	// Service is what a service job is; it has no definition.
+	Service *Service `json:",omitempty"`
 
 	// Attempts in order. The last one is live unless its State is Exited.
 	Attempts []*Attempt `json:",omitempty"`
@@ -117,10 +131,17 @@ type Nodes struct {
 	Count, Main int32
 	// Reserved are thousandths of a vCPU that are kept for nodes that have not been started.
 	Reserved int64 `json:",omitempty"`
+	// Hosts are the instances that the attempt has for its nodes, by their index.
+	Hosts []HostID `json:",omitempty"`
 }
 
 // ARN names the job.
-func (j *Job) ARN() ARN { return j.Scope.ARN("job", string(j.ID)) }
+func (j *Job) ARN() ARN {
+	if j.Service != nil {
+		return j.Scope.ARN("service-job", string(j.ID))
+	}
+	return j.Scope.ARN("job", string(j.ID))
+}
 
 // Attempt is the newest attempt, live or ended; nil before the first.
 func (j *Job) Attempt() *Attempt {
@@ -140,8 +161,11 @@ func (j *Job) Live() *Attempt {
 
 // deadline is when the core has to look at the job again; 0 is never.
 func (j *Job) deadline() int64 {
-	if a := j.Live(); a != nil {
+	switch a := j.Live(); {
+	case a != nil:
 		return a.Deadline
+	case j.Waits != nil:
+		return j.Waits.Until
 	}
 	return 0
 }
@@ -200,12 +224,15 @@ type Attempt struct {
 	TaskID      string // 32 hex digits, new for each attempt
 	Environment ARN
 	Cluster     string
-	Host        HostID `json:",omitempty"`
-	PrivateIPv4 string `json:",omitempty"`
+	Host        HostID  `json:",omitempty"`
+	PrivateIPv4 string  `json:",omitempty"`
+	Takes       []Taken `json:",omitempty"` // of consumable resources that come back
 
 	Desired Desired `json:",omitempty"`
 	// Cause is why it is to be stopped; the attempt and the job end with it.
 	Cause string `json:",omitempty"`
+	// Preempted says that it is to be stopped because another job needs what it has.
+	Preempted bool `json:",omitempty"`
 
 	State AttemptState
 	// Times in Unix milliseconds; 0 is not yet, or never.
@@ -224,16 +251,6 @@ type Attempt struct {
 
 	// Kept are reports that a hold keeps from taking effect.
 	Kept []Report `json:",omitempty"`
-}
-
-// An Obstacle is why a job waits, with numbers: it needs so much, and so much is free there.
-type Obstacle struct {
-	Kind  string // "engine", "vcpus", "maxvcpus", "disabled", "environments"
-	Where ARN    `json:",omitempty"`
-	Needs int64  `json:",omitempty"` // thousandths of a vCPU
-	Has   int64  `json:",omitempty"`
-	// Text is the statusReason that the API shows; empty where AWS shows none.
-	Text string `json:",omitempty"`
 }
 
 // PropagateTags is what counts for a job: SubmitJob's word over the definition's. Nil is neither.

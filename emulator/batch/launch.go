@@ -202,3 +202,6 @@ func HostName(a *Attempt, region string) string {
 
 // reserved says whether Batch drops a variable of the user's when it launches the task (jobs.md 8.3).
 func reserved(name string) bool { return strings.HasPrefix(name, "AWS_BATCH") }
+
+// hexID is 32 hex digits.
+func hexID(c Chance) string { return strings.ReplaceAll(c.UUID(), "-", "") }

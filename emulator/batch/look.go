@@ -7,12 +7,25 @@ import (
 	"strings"
 )
 
-// Job finds a job of the scope; nil if there is none.
+// Job finds a job of the scope that is no service job; nil if there is none.
 func (s *State) Job(scope Scope, id JobID) *Job {
-	if j := s.jobs[id]; j != nil && j.Scope == scope {
+	if j := s.jobs[id]; j != nil && j.Scope == scope && j.Service == nil {
 		return j
 	}
 	return nil
+}
+
+// ServiceJob finds a service job of the scope; nil if there is none.
+func (s *State) ServiceJob(scope Scope, id JobID) *Job {
+	if j := s.jobs[id]; j != nil && j.Scope == scope && j.Service != nil {
+		return j
+	}
+	return nil
+}
+
+// Policies yields the scope's scheduling policies in order of creation, those with a number above after.
+func (s *State) PoliciesAfter(scope Scope, after uint64) iter.Seq[*Policy] {
+	return s.policies.after(scope, after)
 }
 
 // AnyJob finds a job of any scope; nil if there is none.
@@ -20,12 +33,12 @@ func (s *State) AnyJob(id JobID) *Job { return s.jobs[id] }
 
 // Queue finds a queue by name or ARN; nil if the scope has none.
 func (s *State) Queue(scope Scope, nameOrARN string) *Queue {
-	return s.queues[resolve(scope, "job-queue", nameOrARN)]
+	return s.queues.all[resolve(scope, "job-queue", nameOrARN)]
 }
 
 // Environment finds a compute environment by name or ARN; nil if the scope has none.
 func (s *State) Environment(scope Scope, nameOrARN string) *Environment {
-	return s.environments[resolve(scope, "compute-environment", nameOrARN)]
+	return s.environments.all[resolve(scope, "compute-environment", nameOrARN)]
 }
 
 // Definition finds a revision by its whole ARN; nil if there is none.
@@ -35,7 +48,7 @@ func (s *State) Definition(arn ARN) *Definition { return s.definitions[arn] }
 func (s *State) Host() Host { return s.host }
 
 // Used is how many thousandths of a vCPU the attempts in an environment hold.
-func (s *State) Used(environment ARN) int64 { return s.used[environment] }
+func (s *State) Used(environment ARN) int64 { return s.used[capacity{of: environment}] }
 
 // resolve makes the ARN of a name; an ARN of another scope or kind becomes one that nothing has.
 func resolve(scope Scope, kind, nameOrARN string) ARN {
@@ -54,20 +67,12 @@ func Resolve(scope Scope, kind, nameOrARN string) ARN { return resolve(scope, ki
 
 // EnvironmentsAfter yields the scope's environments in order of creation, those with a number above after.
 func (s *State) EnvironmentsAfter(scope Scope, after uint64) iter.Seq[*Environment] {
-	return func(yield func(*Environment) bool) {
-		s.environmentOrder.Ascend(&Environment{Scope: scope, Number: after + 1}, func(e *Environment) bool {
-			return e.Scope == scope && yield(e)
-		})
-	}
+	return s.environments.after(scope, after)
 }
 
 // QueuesAfter yields the scope's queues in order of creation, those with a number above after.
 func (s *State) QueuesAfter(scope Scope, after uint64) iter.Seq[*Queue] {
-	return func(yield func(*Queue) bool) {
-		s.queueOrder.Ascend(&Queue{Scope: scope, Number: after + 1}, func(q *Queue) bool {
-			return q.Scope == scope && yield(q)
-		})
-	}
+	return s.queues.after(scope, after)
 }
 
 // newest is above every revision.

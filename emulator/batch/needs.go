@@ -9,27 +9,42 @@ import (
 	"github.com/batch-local/batch-local/emulator/api"
 )
 
-// needs is what a job takes: thousandths of a vCPU, and MiB. Containers of one task add up; a Fargate task has the size of all together.
-func (b Blueprint) needs(p Platform) (milli, mib int64, err error) {
+// need is what a job takes: thousandths of a vCPU, MiB, and GPUs.
+type need struct {
+	milli, mib int64
+	gpus       int32
+}
+
+func (n need) room() room { return room{int64(n.gpus), n.milli, n.mib} }
+
+// needs is what a job takes. Containers of one task add up; a Fargate task has the size of all together.
+func (b Blueprint) needs(p Platform) (sum need, err error) {
 	if b.Eks != nil {
-		milli, mib = podNeeds(b.Eks.PodProperties)
-		return milli, mib, nil
+		return podNeeds(b.Eks.PodProperties), nil
 	}
 	if b.Container != nil {
-		return needs(p, wants(b.Container, api.ResourceTypeVcpu), wants(b.Container, api.ResourceTypeMemory))
+		sum.gpus = gpus(b.Container)
+		sum.milli, sum.mib, err = needs(p, wants(b.Container, api.ResourceTypeVcpu), wants(b.Container, api.ResourceTypeMemory))
+		return sum, err
 	}
 	for c := range b.parts() {
 		cpu, memory := wants(c.ContainerProperties, api.ResourceTypeVcpu), wants(c.ContainerProperties, api.ResourceTypeMemory)
 		m, n, err := Wants(p, cpu, memory)
 		if err != nil {
-			return 0, 0, err
+			return need{}, err
 		}
-		milli, mib = milli+m, mib+n
+		sum.milli, sum.mib, sum.gpus = sum.milli+m, sum.mib+n, sum.gpus+gpus(c.ContainerProperties)
 	}
 	if p == Fargate {
-		err = CheckFargateSize(milli, mib)
+		err = CheckFargateSize(sum.milli, sum.mib)
 	}
-	return milli, mib, err
+	return sum, err
+}
+
+// gpus is how many GPUs a container has; the definition was checked when it was registered.
+func gpus(c *api.ContainerProperties) int32 {
+	n, _ := strconv.ParseInt(wants(c, api.ResourceTypeGpu), 10, 32)
+	return int32(n)
 }
 
 // wants is one value of a container's resources as a text; "" if it has none.
@@ -121,9 +136,9 @@ func fargateSize(milli, mib int64) bool {
 }
 
 // podNeeds adds up the containers of a pod: limits, or requests where no limit is given. Values were checked when it was registered.
-func podNeeds(p *api.EksPodProperties) (milli, mib int64) {
+func podNeeds(p *api.EksPodProperties) (sum need) {
 	if p == nil {
-		return 0, 0
+		return sum
 	}
 	for _, c := range p.Containers {
 		if c.Resources == nil {
@@ -137,9 +152,10 @@ func podNeeds(p *api.EksPodProperties) (milli, mib int64) {
 		}
 		cpu, _ := CPUQuantity(value("cpu"))
 		memory, _ := strconv.ParseInt(strings.TrimSuffix(value("memory"), "Mi"), 10, 64)
-		milli, mib = milli+cpu, mib+memory
+		gpu, _ := strconv.ParseInt(value("nvidia.com/gpu"), 10, 32)
+		sum.milli, sum.mib, sum.gpus = sum.milli+cpu, sum.mib+memory, sum.gpus+int32(gpu)
 	}
-	return milli, mib
+	return sum
 }
 
 // CPUQuantity reads Kubernetes' way to write CPUs, "0.25" or "250m", as thousandths; false if it is none.

@@ -5,10 +5,15 @@ package batch
 // on an instance of its own, and they are what drivers run.
 
 // placeNodes starts the main node and keeps room for the others.
-func (tx *Tx) placeNodes(j *Job, e *Environment) {
-	a := &Attempt{Number: len(j.Attempts) + 1, Environment: e.ARN, Cluster: e.Cluster(), PlacedAt: tx.now}
+//
+// hosts are their instances; nil where those are not ours to count.
+func (tx *Tx) placeNodes(j *Job, e *Environment, hosts []HostID) {
+	a := &Attempt{Number: len(j.Attempts) + 1, Environment: e.ARN, Cluster: e.Cluster(), PlacedAt: tx.now, Takes: tx.consume(j)}
 	j = tx.setStatus(j, Starting, "", func(j *Job) {
 		j.Attempts = append(j.Attempts[:len(j.Attempts):len(j.Attempts)], a)
+		n := *j.Nodes
+		n.Hosts = hosts
+		j.Nodes = &n
 	})
 	main := tx.launch(j, e, j.Nodes.Main)
 	tx.reserve(j, j.MilliVCPU-main.MilliVCPU)
@@ -33,14 +38,26 @@ func (tx *Tx) launch(parent *Job, e *Environment, index int32) *Job {
 			ID: id, Number: parent.Number, Scope: parent.Scope, Name: parent.Name, Queue: parent.Queue, Definition: parent.Definition,
 			Status: Submitted, CreatedAt: tx.now,
 		}
-		// The whole job was sized when it was submitted.
-		j.MilliVCPU, j.MemoryMiB, _ = tx.blueprintOf(parent).node(index).needs(EC2)
+		n, _ := tx.blueprintOf(parent).node(index).needs(EC2) // the whole job was sized when it was submitted
+		j.MilliVCPU, j.MemoryMiB, j.GPUs = n.milli, n.mib, n.gpus
 		tx.put(nil, j)
 		tx.tell(j, "")
 	} else {
 		j = tx.setStatus(j, Submitted, "", func(j *Job) { j.StartedAt, j.StoppedAt = 0, 0 })
 	}
+	if hosts := parent.Nodes.Hosts; int(index) < len(hosts) {
+		return tx.try(j, e, hosts[index])
+	}
 	return tx.try(j, e, tx.NewHost())
+}
+
+// leave gives the instances of a job's nodes back that have no node any more.
+func (tx *Tx) leave(parent *Job) {
+	for _, host := range parent.Nodes.Hosts {
+		if tx.loads[host] == nil {
+			tx.disown(host)
+		}
+	}
 }
 
 // nodeStarted: the job runs when its main node does, and then the other nodes start.
@@ -58,7 +75,7 @@ func (tx *Tx) nodeStarted(node *Job) {
 	})
 	parent = tx.setStatus(parent, RunningOn, "", func(j *Job) { j.StartedAt = a.StartedAt })
 	parent = tx.reserve(parent, 0)
-	e := tx.environments[a.Environment]
+	e := tx.environments.all[a.Environment]
 	if a.Desired == Stop || e == nil {
 		return
 	}
@@ -77,11 +94,17 @@ func (tx *Tx) nodeEnded(node *Job) {
 		tx.finish(node, Failed)
 	}
 	parent := tx.jobs[node.ID.Parent()]
+	if parent != nil && Ended(parent.Status) {
+		tx.leave(parent)
+	}
 	if parent == nil || Ended(parent.Status) {
 		return
 	}
 	if node.ID.index() == parent.Nodes.Main && parent.Live() != nil {
 		parent = tx.mainEnded(parent, tx.jobs[node.ID].Attempt())
+	}
+	if parent.Live() == nil {
+		tx.leave(parent)
 	}
 	f := tx.familyOf(parent.ID)
 	if !Ended(parent.Status) && parent.Live() == nil && f.ended() == f.members() {
@@ -99,6 +122,7 @@ func (tx *Tx) mainEnded(parent *Job, main *Attempt) *Job {
 		}
 	})
 	parent = tx.reserve(parent, 0)
+	tx.giveBack(parent.Attempt())
 	for node := range tx.Members(parent, 0) {
 		if node.Live() != nil {
 			tx.changeAttempt(node, true, func(a *Attempt) { a.Desired = Stop })

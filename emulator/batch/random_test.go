@@ -220,7 +220,10 @@ func (w *world) switchEnvironment(t *rapid.T) {
 	arn := storyScope.ARN("compute-environment", rapid.SampledFrom([]string{"one", "two", "three"}).Draw(t, "environment"))
 	state := rapid.SampledFrom([]api.CEState{api.CEStateEnabled, api.CEStateDisabled}).Draw(t, "state")
 	w.must(t, func(tx *Tx) error {
-		return tx.UpdateEnvironment(arn, func(e *Environment) error { e.Detail.State = state; return nil })
+		return tx.UpdateEnvironment(arn, func(e *Environment) (EnvironmentChange, error) {
+			e.Detail.State = state
+			return EnvironmentChange{}, nil
+		})
 	})
 }
 
@@ -409,23 +412,23 @@ func (w *world) nobodyComesBack() error {
 }
 
 func (w *world) environmentsAreNotOverfull() error {
-	used := map[ARN]int64{}
+	used := map[capacity]int64{}
 	for _, id := range w.jobs {
 		switch j := w.state.jobs[id]; {
 		case j.Live() == nil:
 		case j.Nodes != nil:
-			used[j.Live().Environment] += j.Nodes.Reserved
+			used[capacity{of: j.Live().Environment}] += j.Nodes.Reserved
 		default:
-			used[j.Live().Environment] += j.MilliVCPU
+			used[capacity{of: j.Live().Environment}] += j.MilliVCPU
 		}
 	}
-	maps.DeleteFunc(used, func(_ ARN, n int64) bool { return n == 0 })
+	maps.DeleteFunc(used, func(_ capacity, n int64) bool { return n == 0 })
 	if !maps.Equal(used, w.state.used) {
 		return fmt.Errorf("used is %v, counted %v", w.state.used, used)
 	}
-	for arn, n := range used {
-		if most := w.state.environments[arn].MaxMilliVCPU; n > most {
-			return fmt.Errorf("%s holds %d of %d", arn, n, most)
+	for c, n := range used {
+		if most := w.state.environments.all[c.of].MaxMilliVCPU; n > most {
+			return fmt.Errorf("%s holds %d of %d", c.of, n, most)
 		}
 	}
 	return nil
@@ -433,10 +436,10 @@ func (w *world) environmentsAreNotOverfull() error {
 
 // nothingWaitsInVain: a job at the head of its queue that would find a place was placed.
 func (w *world) nothingWaitsInVain() error {
-	for _, q := range w.state.queues {
-		if head := w.state.head(q.ARN); head != nil {
-			if e, _ := w.state.choose(q, head); e != nil {
-				return fmt.Errorf("%s could be in %s and waits", head.ID, e.Name)
+	for _, q := range w.state.queues.all {
+		if head := w.state.headAt(q, w.now); head != nil {
+			if at, o := w.state.choose(q, head, w.now); o == nil {
+				return fmt.Errorf("%s could be in %s and waits", head.ID, at.environment.Name)
 			}
 			if head.Waits == nil {
 				return fmt.Errorf("%s waits and does not know why", head.ID)
@@ -449,7 +452,7 @@ func (w *world) nothingWaitsInVain() error {
 func (w *world) onlyHeadsSayWhyTheyWait() error {
 	for _, id := range w.jobs {
 		j := w.state.jobs[id]
-		if j.Waits != nil && (j.Status != Runnable || w.state.head(j.Queue) != j) {
+		if j.Waits != nil && (j.Status != Runnable || w.state.headAt(w.state.queues.all[j.Queue], w.now) != j) {
 			return fmt.Errorf("not at the head, but it says why it waits: %s", text(j))
 		}
 	}
@@ -505,11 +508,55 @@ func fingerprint(s *State) string {
 			return true
 		})
 	}
-	for queue, order := range s.waiting {
+	for queue, l := range s.waiting {
+		for line, order := range l.of {
+			order.Scan(func(e entry) bool {
+				lines = append(lines, fmt.Sprint("waiting ", queue, line, e))
+				return true
+			})
+		}
+		lines = append(lines, fmt.Sprint("waiting ", queue, l.jobs))
+	}
+	for resource, order := range s.lacking {
 		order.Scan(func(e entry) bool {
-			lines = append(lines, fmt.Sprint("waiting ", queue, e))
+			lines = append(lines, fmt.Sprint("lacking ", resource, e))
 			return true
 		})
+	}
+	for resource, order := range s.consumers {
+		order.Scan(func(e entry) bool {
+			lines = append(lines, fmt.Sprint("consumer ", resource, e))
+			return true
+		})
+	}
+	for of, n := range s.taken {
+		lines = append(lines, fmt.Sprint("taken ", of, n))
+	}
+	for arn, f := range s.fleets {
+		lines = append(lines, fmt.Sprint("fleet ", arn, f.milli, slices.Sorted(maps.Keys(f.all))))
+		f.free.Scan(func(b berth) bool {
+			lines = append(lines, fmt.Sprint("free ", b))
+			return true
+		})
+		f.idle.Scan(func(n numbered) bool {
+			lines = append(lines, fmt.Sprint("idle ", n))
+			return true
+		})
+	}
+	for host, l := range s.loads {
+		lines = append(lines, fmt.Sprint("load ", host, l.room, slices.Sorted(maps.Keys(l.jobs))))
+	}
+	for queue, all := range s.shares {
+		for name, sh := range all {
+			lines = append(lines, fmt.Sprint("share ", queue, name, sh.jobs, sh.held, sh.last))
+			sh.changes.Scan(func(c change) bool {
+				lines = append(lines, fmt.Sprint("change ", queue, name, c))
+				return true
+			})
+		}
+	}
+	for of, queues := range s.quotasOf {
+		lines = append(lines, fmt.Sprint("quotas of ", of, slices.Sorted(maps.Keys(queues))))
 	}
 	s.working.Scan(func(e entry) bool {
 		lines = append(lines, fmt.Sprint("working ", e))
@@ -528,15 +575,15 @@ func fingerprint(s *State) string {
 		lines = append(lines, fmt.Sprint("deadline ", d))
 		return true
 	})
-	for arn, n := range s.used {
-		lines = append(lines, fmt.Sprint("used ", arn, n))
+	for c, n := range s.used {
+		lines = append(lines, fmt.Sprint("used ", c, n))
 	}
-	for arn, id := range s.blocked {
-		lines = append(lines, fmt.Sprint("blocked ", arn, id))
+	for at, id := range s.blocked {
+		lines = append(lines, fmt.Sprint("blocked ", at, id))
 	}
 	for arn, queues := range s.queuesOf {
 		lines = append(lines, fmt.Sprint("queues of ", arn, slices.Sorted(maps.Keys(queues))))
 	}
 	slices.Sort(lines)
-	return fmt.Sprintln(lines, s.live, s.host)
+	return fmt.Sprintln(lines, s.live, s.host, s.busy)
 }

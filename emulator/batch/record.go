@@ -9,15 +9,20 @@ import (
 type RecordKind string
 
 const (
-	KindDefinition  RecordKind = "definition"
-	KindEnvironment RecordKind = "environment"
-	KindQueue       RecordKind = "queue"
-	KindJob         RecordKind = "job"
+	KindDefinition         RecordKind = "definition"
+	KindPolicy             RecordKind = "policy"
+	KindEnvironment        RecordKind = "environment"
+	KindServiceEnvironment RecordKind = "service-environment"
+	KindQueue              RecordKind = "queue"
+	KindQuotaShare         RecordKind = "quota-share"
+	KindConsumable         RecordKind = "consumable"
+	KindInstance           RecordKind = "instance"
+	KindJob                RecordKind = "job"
 )
 
 // RecordKinds lists them, those that others refer to first.
 func RecordKinds() []RecordKind {
-	return []RecordKind{KindDefinition, KindEnvironment, KindQueue, KindJob}
+	return []RecordKind{KindDefinition, KindPolicy, KindEnvironment, KindServiceEnvironment, KindQueue, KindQuotaShare, KindConsumable, KindInstance, KindJob}
 }
 
 // A Key finds a record.
@@ -67,10 +72,20 @@ func Decode(kind RecordKind, data []byte) (Record, error) {
 	switch kind {
 	case KindDefinition:
 		r = new(Definition)
+	case KindPolicy:
+		r = new(Policy)
 	case KindEnvironment:
 		r = new(Environment)
+	case KindServiceEnvironment:
+		r = new(ServiceEnvironment)
 	case KindQueue:
 		r = new(Queue)
+	case KindQuotaShare:
+		r = new(QuotaShare)
+	case KindConsumable:
+		r = new(Consumable)
+	case KindInstance:
+		r = new(Instance)
 	case KindJob:
 		r = new(Job)
 	default:

@@ -1,5 +1,7 @@
 package batch
 
+import "fmt"
+
 // AttemptState is how far an attempt has come. It only moves forward.
 type AttemptState int
 
@@ -51,10 +53,33 @@ const (
 	ReasonDependency  = "Dependent Job failed"
 	ReasonChildFailed = "Array Child Job failed"
 
+	ReasonSpotTask = "Your Spot Task was interrupted."
+	ReasonTrained  = "Received status from SageMaker: Training job completed"
+	// Guess: the text was not seen.
+	ReasonPreempted = "Preempted: another job needs the capacity"
+
 	ReasonOverridesTooLong = "Container Overrides length must be at most 8192"
 )
 
 // ReasonHostLost is the statusReason of an attempt whose instance went away.
 func ReasonHostLost(host HostID) string {
 	return "Host EC2 (instance " + string(host) + ") terminated."
+}
+
+// trainingReason is the statusReason of a service job's attempt (resources.md 5.4).
+//
+// Guess: of a failure, the other service's own words for one, as its documentation has them.
+func trainingReason(a *Attempt, r Report) string {
+	const said = "Received status from SageMaker: "
+	switch {
+	case r.ExitCode != nil && *r.ExitCode == 0:
+		return ReasonTrained
+	case r.ExitCode != nil && r.Reason != "":
+		return fmt.Sprintf("%sAlgorithmError: %s, exit code: %d", said, r.Reason, *r.ExitCode)
+	case r.ExitCode != nil:
+		return fmt.Sprintf("%sAlgorithmError: , exit code: %d", said, *r.ExitCode)
+	case r.Reason != "":
+		return said + "ClientError: " + r.Reason
+	}
+	return said + "InternalServerError: " + r.StatusReason
 }

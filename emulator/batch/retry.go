@@ -9,6 +9,9 @@ import (
 
 // RetryStrategy is the one that counts for a job: that of SubmitJob replaces the definition's as a whole. Nil is one attempt.
 func (s *State) RetryStrategy(j *Job) *api.RetryStrategy {
+	if j.Service != nil {
+		return j.Service.retry()
+	}
 	if r := s.requestOf(j).Retry; r != nil {
 		return r
 	}

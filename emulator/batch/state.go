@@ -9,44 +9,74 @@ import (
 // A State is all there is: records, and indexes that follow from them. It is not safe for concurrent use.
 type State struct {
 	definitions  map[ARN]*Definition
-	environments map[ARN]*Environment
-	queues       map[ARN]*Queue
 	jobs         map[JobID]*Job
+	instances    map[HostID]*Instance
+	environments *shelf[*Environment]
+	services     *shelf[*ServiceEnvironment]
+	queues       *shelf[*Queue]
+	policies     *shelf[*Policy]
+	quotas       *shelf[*QuotaShare]
+	consumables  *shelf[*Consumable]
 
 	// number is the last one given; see Tx.nextNumber.
 	number uint64
-	// host is whether anything can be started; it is not a record and starts as unknown.
+	// host is whether anything can be started, and how much; it is not a record and starts as unknown.
 	host Host
 	// holds keep jobs in a status; they are not records either.
-	holds []Hold
-	// retention is how long ended jobs are kept, in milliseconds; 0 is for ever.
-	retention int64
+	holds   []Hold
+	options Options
 	// snapshots says that events carry the job.
 	snapshots bool
 
 	// Indexes, all written by apply alone.
 
-	definitionOrder  *btree.BTreeG[*Definition]
-	environmentOrder *btree.BTreeG[*Environment]
-	queueOrder       *btree.BTreeG[*Queue]
-	queuesOf         map[ARN]map[ARN]bool           // environment to queues that name it
-	jobOrder         map[place]*btree.BTreeG[entry] // jobs without a parent
-	waiting          map[ARN]*btree.BTreeG[entry]   // queue to what may be placed: RUNNABLE jobs, children, multi-node jobs
-	families         map[JobID]*family              // parent to its children or nodes
-	dependents       map[JobID]map[JobID]bool       // job to those that wait for it
-	working          *btree.BTreeG[entry]           // arrays with children still to be spawned or stopped
-	held             map[JobID]bool                 // jobs that a hold keeps
-	expiry           *btree.BTreeG[deadline]        // ended jobs without a parent, by when they are forgotten
-	used             map[ARN]int64                  // environment to thousandths of a vCPU that its attempts hold
-	live             map[Scope]int                  // jobs that have not ended
-	deadlines        *btree.BTreeG[deadline]
-	blocked          map[ARN]JobID // queue to the job that Waits
+	definitionOrder *btree.BTreeG[*Definition]
+	queuesOf        map[ARN]map[ARN]bool           // environment, of either kind, or policy to queues that name it
+	quotasOf        map[ARN]map[ARN]bool           // queue to its quota shares
+	jobOrder        map[place]*btree.BTreeG[entry] // jobs without a parent
+	waiting         map[ARN]*lines                 // queue to what may be placed: RUNNABLE jobs, children, multi-node jobs
+	lacking         map[ARN]*btree.BTreeG[entry]   // consumable resource to RUNNABLE jobs that wait for it
+	consumers       map[ARN]*btree.BTreeG[entry]   // consumable resource to all jobs that name it
+	families        map[JobID]*family              // parent to its children or nodes
+	dependents      map[JobID]map[JobID]bool       // job to those that wait for it
+	working         *btree.BTreeG[entry]           // arrays with children still to be spawned or stopped
+	held            map[JobID]bool                 // jobs that a hold keeps
+	expiry          *btree.BTreeG[expiring]        // ended jobs without a parent, by when they are forgotten
+	used            map[capacity]int64             // what attempts hold
+	taken           map[incarnation]int64          // units of consumable resources that attempts hold
+	fleets          map[ARN]*fleet                 // environment to its instances
+	loads           map[HostID]*load               // what attempts hold of an instance
+	shares          map[ARN]map[string]*share      // of queues with fair share
+	fairness        map[ARN]*fairness              // policies, read
+	busy            HostUse                        // what attempts hold of the machine
+	heldBy          map[ARN]int64                  // queue to thousandths of a vCPU that its attempts hold
+	live            map[Scope]int                  // jobs that have not ended
+	deadlines       *btree.BTreeG[deadline]
+	blocked         map[lineKey]JobID // the job that Waits
 }
 
-// Host is whether attempts can be started at all. Without it jobs wait as RUNNABLE with the reason.
+// Options are what a State is given before anything is loaded.
+type Options struct {
+	// Retention is how long ended jobs are kept, in milliseconds; 0 is for ever.
+	Retention int64
+	// Lifelike says that changes of state take the time that AWS takes; see delays.
+	Lifelike bool
+	// Quotas says that the service's quotas on how many resources there may be are kept (resources.md 0.7).
+	Quotas bool
+}
+
+// Host is whether attempts can be started at all, and how much they may take together. Without Ready jobs wait as RUNNABLE with the reason.
 type Host struct {
 	Ready  bool
 	Reason string
+	// Most is the bound of what runs at the same time; zero members are none.
+	Most HostUse
+}
+
+// HostUse is an amount of the machine that is below everything.
+type HostUse struct {
+	MilliVCPU int64
+	MiB       int64
 }
 
 // place is one status in one queue.
@@ -55,17 +85,31 @@ type place struct {
 	status Status
 }
 
-// entry is a job in an index: by order of submission, children by their index.
-type entry struct {
-	number uint64
-	index  int32
-	id     JobID
+// capacity is what is counted of an environment or a quota share: thousandths of a vCPU if unit is empty, else units.
+type capacity struct {
+	of   ARN
+	unit string
 }
 
-func entryOf(j *Job) entry { return entry{j.Number, j.ID.index(), j.ID} }
+// entry is a job in an index: in a line by priority, then by order of submission, children by their index.
+type entry struct {
+	priority int32
+	index    int32
+	number   uint64
+	id       JobID
+}
+
+// entryOf is that of an index that knows no priority.
+func entryOf(j *Job) entry { return entry{0, j.ID.index(), j.Number, j.ID} }
+
+// entryInLine is that of a job that waits.
+func entryInLine(j *Job) entry { return entry{j.Priority, j.ID.index(), j.Number, j.ID} }
 
 func entryBefore(a, b entry) bool {
-	if a.number != b.number {
+	switch {
+	case a.priority != b.priority:
+		return a.priority > b.priority
+	case a.number != b.number:
 		return a.number < b.number
 	}
 	return a.index < b.index
@@ -104,50 +148,69 @@ func (s *State) StatusCounts(parent JobID) map[Status]int32 {
 	return counts
 }
 
-type deadline struct {
+// expiring is a job that is forgotten at a time.
+type expiring struct {
 	at int64
 	id JobID
 }
 
+// deadline is a record that the core has to look at again.
+type deadline struct {
+	at  int64
+	key Key
+}
+
 // NewState is an empty state.
 func NewState() *State {
-	unlocked := btree.Options{NoLocks: true}
 	return &State{
 		definitions:  map[ARN]*Definition{},
-		environments: map[ARN]*Environment{},
-		queues:       map[ARN]*Queue{},
 		jobs:         map[JobID]*Job{},
+		instances:    map[HostID]*Instance{},
+		environments: newShelf[*Environment](),
+		services:     newShelf[*ServiceEnvironment](),
+		queues:       newShelf[*Queue](),
+		policies:     newShelf[*Policy](),
+		quotas:       newShelf[*QuotaShare](),
+		consumables:  newShelf[*Consumable](),
 		host:         Host{Reason: "Nothing runs jobs yet."},
 
-		definitionOrder:  btree.NewBTreeGOptions(definitionBefore, unlocked),
-		environmentOrder: btree.NewBTreeGOptions(func(a, b *Environment) bool { return before(a.Scope, a.Number, b.Scope, b.Number) }, unlocked),
-		queueOrder:       btree.NewBTreeGOptions(func(a, b *Queue) bool { return before(a.Scope, a.Number, b.Scope, b.Number) }, unlocked),
-		queuesOf:         map[ARN]map[ARN]bool{},
-		jobOrder:         map[place]*btree.BTreeG[entry]{},
-		waiting:          map[ARN]*btree.BTreeG[entry]{},
-		families:         map[JobID]*family{},
-		dependents:       map[JobID]map[JobID]bool{},
-		working:          newOrder(),
-		held:             map[JobID]bool{},
-		expiry:           newDeadlines(),
-		used:             map[ARN]int64{},
-		blocked:          map[ARN]JobID{},
-		live:             map[Scope]int{},
-		deadlines:        newDeadlines(),
+		definitionOrder: btree.NewBTreeGOptions(definitionBefore, btree.Options{NoLocks: true}),
+		queuesOf:        map[ARN]map[ARN]bool{},
+		quotasOf:        map[ARN]map[ARN]bool{},
+		jobOrder:        map[place]*btree.BTreeG[entry]{},
+		waiting:         map[ARN]*lines{},
+		lacking:         map[ARN]*btree.BTreeG[entry]{},
+		consumers:       map[ARN]*btree.BTreeG[entry]{},
+		families:        map[JobID]*family{},
+		dependents:      map[JobID]map[JobID]bool{},
+		working:         newOrder(),
+		held:            map[JobID]bool{},
+		expiry: btree.NewBTreeGOptions(func(a, b expiring) bool {
+			return a.at < b.at || a.at == b.at && a.id < b.id
+		}, btree.Options{NoLocks: true, Degree: 16}),
+		used:     map[capacity]int64{},
+		taken:    map[incarnation]int64{},
+		fleets:   map[ARN]*fleet{},
+		loads:    map[HostID]*load{},
+		shares:   map[ARN]map[string]*share{},
+		fairness: map[ARN]*fairness{},
+		blocked:  map[lineKey]JobID{},
+		heldBy:   map[ARN]int64{},
+		live:     map[Scope]int{},
+		deadlines: btree.NewBTreeGOptions(func(a, b deadline) bool {
+			switch {
+			case a.at != b.at:
+				return a.at < b.at
+			case a.key.Kind != b.key.Kind:
+				return a.key.Kind < b.key.Kind
+			}
+			return a.key.ID < b.key.ID
+		}, btree.Options{NoLocks: true, Degree: 16}),
 	}
 }
 
-func newDeadlines() *btree.BTreeG[deadline] {
-	return btree.NewBTreeGOptions(func(a, b deadline) bool {
-		if a.at != b.at {
-			return a.at < b.at
-		}
-		return a.id < b.id
-	}, btree.Options{NoLocks: true, Degree: 16})
-}
-
-// Keep sets how long ended jobs are kept, in milliseconds; 0 is for ever. It is called before anything is loaded.
-func (s *State) Keep(retention int64) { s.retention = retention }
+// Use sets options. It is called before anything is loaded.
+func (s *State) Use(o Options) { s.options = o }
 
 // Snapshots has events carry the job as it was then.
 func (s *State) Snapshots() { s.snapshots = true }
@@ -157,13 +220,6 @@ func scopeLess(a, b Scope) bool {
 		return a.Account < b.Account
 	}
 	return a.Region < b.Region
-}
-
-func before(a Scope, m uint64, b Scope, n uint64) bool {
-	if a != b {
-		return scopeLess(a, b)
-	}
-	return m < n
 }
 
 // definitionBefore groups by name, newest revision first (jobs.md 10.4).
@@ -182,21 +238,77 @@ func (s *State) Load(r Record) {
 	s.apply(nil, r)
 }
 
+// record is the present value of a record; a nil interface if there is none.
+func (s *State) record(key Key) Record {
+	arn := ARN(key.ID)
+	switch key.Kind {
+	case KindDefinition:
+		if d := s.definitions[arn]; d != nil {
+			return d
+		}
+	case KindJob:
+		if j := s.jobs[JobID(key.ID)]; j != nil {
+			return j
+		}
+	case KindInstance:
+		if i := s.instances[HostID(key.ID)]; i != nil {
+			return i
+		}
+	case KindEnvironment:
+		return s.environments.record(arn)
+	case KindServiceEnvironment:
+		return s.services.record(arn)
+	case KindQueue:
+		return s.queues.record(arn)
+	case KindPolicy:
+		return s.policies.record(arn)
+	case KindQuotaShare:
+		return s.quotas.record(arn)
+	case KindConsumable:
+		return s.consumables.record(arn)
+	}
+	return nil
+}
+
 // apply takes a record from its old value to its new one, nil for none, and every index with it.
 func (s *State) apply(old, new Record) {
-	r := new
-	if r == nil {
-		r = old
-	}
-	switch r.(type) {
-	case *Definition:
+	number := uint64(0)
+	switch keyOf(old, new).Kind {
+	case KindDefinition:
 		s.applyDefinition(as[*Definition](old), as[*Definition](new))
-	case *Environment:
-		s.applyEnvironment(as[*Environment](old), as[*Environment](new))
-	case *Queue:
+	case KindJob:
+		number = s.applyJob(as[*Job](old), as[*Job](new))
+	case KindInstance:
+		number = s.applyInstance(as[*Instance](old), as[*Instance](new))
+	case KindEnvironment:
+		number = s.environments.put(old, new)
+	case KindServiceEnvironment:
+		number = s.services.put(old, new)
+	case KindQueue:
+		number = s.queues.put(old, new)
 		s.applyQueue(as[*Queue](old), as[*Queue](new))
-	case *Job:
-		s.applyJob(as[*Job](old), as[*Job](new))
+	case KindPolicy:
+		number = s.policies.put(old, new)
+		s.applyPolicy(as[*Policy](old), as[*Policy](new))
+	case KindQuotaShare:
+		number = s.quotas.put(old, new)
+		s.applyQuotaShare(as[*QuotaShare](old), as[*QuotaShare](new))
+	case KindConsumable:
+		number = s.consumables.put(old, new)
+	}
+	s.number = max(s.number, number)
+	s.applyDeadline(old, -1)
+	s.applyDeadline(new, +1)
+}
+
+// due is a record that has to be looked at again at a time; 0 is never.
+type due interface{ deadline() int64 }
+
+func (s *State) applyDeadline(r Record, sign int64) {
+	if d, ok := r.(due); ok {
+		if at := d.deadline(); at != 0 {
+			set(s.deadlines, deadline{at, r.Key()}, sign)
+		}
 	}
 }
 
@@ -219,159 +331,47 @@ func (s *State) applyDefinition(old, new *Definition) {
 	}
 }
 
-func (s *State) applyEnvironment(old, new *Environment) {
-	if old != nil {
-		delete(s.environments, old.ARN)
-		s.environmentOrder.Delete(old)
-	}
-	if new != nil {
-		s.environments[new.ARN] = new
-		s.environmentOrder.Set(new)
-		s.number = max(s.number, new.Number)
-	}
-}
-
 func (s *State) applyQueue(old, new *Queue) {
 	if old != nil {
-		delete(s.queues, old.ARN)
-		s.queueOrder.Delete(old)
-		for _, e := range old.Environments {
-			delete(s.queuesOf[e], old.ARN)
-			if len(s.queuesOf[e]) == 0 {
-				delete(s.queuesOf, e)
-			}
+		for of := range old.names() {
+			unlink(s.queuesOf, of, old.ARN)
 		}
 	}
 	if new != nil {
-		s.queues[new.ARN] = new
-		s.queueOrder.Set(new)
-		for _, e := range new.Environments {
-			if s.queuesOf[e] == nil {
-				s.queuesOf[e] = map[ARN]bool{}
-			}
-			s.queuesOf[e][new.ARN] = true
+		for of := range new.names() {
+			link(s.queuesOf, of, new.ARN)
 		}
-		s.number = max(s.number, new.Number)
 	}
 }
 
-func (s *State) applyJob(old, new *Job) {
+func (s *State) applyQuotaShare(old, new *QuotaShare) {
 	if old != nil {
-		s.indexJob(old, -1)
-		delete(s.jobs, old.ID)
+		unlink(s.quotasOf, old.Queue, old.ARN)
 	}
 	if new != nil {
-		s.indexJob(new, +1)
-		s.jobs[new.ID] = new
-		s.number = max(s.number, new.Number)
+		link(s.quotasOf, new.Queue, new.ARN)
 	}
 }
 
-// reindexJob is applyJob for a record that changed in place, old being what it was. Most changes leave most indexes alone.
-func (s *State) reindexJob(old, new *Job) {
-	s.indexJob(old, -1)
-	s.indexJob(new, +1)
+func link[K, V comparable](m map[K]map[V]bool, k K, v V) {
+	if m[k] == nil {
+		m[k] = map[V]bool{}
+	}
+	m[k][v] = true
 }
 
-// indexJob adds the job's index entries (sign +1) or removes them (sign -1).
-func (s *State) indexJob(j *Job, sign int64) {
-	e, mark := entryOf(j), j.ID.Mark()
-	if mark == 0 {
-		file(s.jobOrder, place{j.Queue, j.Status}, e, sign)
-		if at := s.expires(j); at != 0 {
-			set(s.expiry, deadline{at, j.ID}, sign)
-		}
-	} else {
-		parent := j.ID.Parent()
-		f := s.families[parent]
-		if f == nil {
-			f = &family{}
-			s.families[parent] = f
-		}
-		f.in[Rank(j.Status)] += int32(sign)
-		if sign < 0 && f.members() == 0 {
-			delete(s.families, parent)
-		}
-	}
-	if j.Status == Runnable && !j.Held {
-		file(s.waiting, j.Queue, e, sign)
-	}
-	for _, id := range j.WaitsFor {
-		if sign > 0 {
-			if s.dependents[id] == nil {
-				s.dependents[id] = map[JobID]bool{}
-			}
-			s.dependents[id][j.ID] = true
-		} else if delete(s.dependents[id], j.ID); len(s.dependents[id]) == 0 {
-			delete(s.dependents, id)
-		}
-	}
-	if j.Held {
-		if sign > 0 {
-			s.held[j.ID] = true
-		} else {
-			delete(s.held, j.ID)
-		}
-	}
-	if j.hasWork() {
-		set(s.working, e, sign)
-	}
-	if !Ended(j.Status) {
-		s.live[j.Scope] += int(sign)
-		if s.live[j.Scope] == 0 {
-			delete(s.live, j.Scope)
-		}
-	}
-	if a := j.Live(); a != nil {
-		takes := j.MilliVCPU
-		if j.Nodes != nil { // its nodes have what they take themselves
-			takes = j.Nodes.Reserved
-		}
-		s.used[a.Environment] += sign * takes
-		if s.used[a.Environment] == 0 {
-			delete(s.used, a.Environment)
-		}
-	}
-	if j.Waits != nil {
-		if sign > 0 {
-			s.blocked[j.Queue] = j.ID
-		} else if s.blocked[j.Queue] == j.ID {
-			delete(s.blocked, j.Queue)
-		}
-	}
-	if due := j.deadline(); due != 0 {
-		set(s.deadlines, deadline{due, j.ID}, sign)
-	}
-}
-
-// set adds an item (sign +1) or removes it (sign -1).
-func set[T any](tree *btree.BTreeG[T], item T, sign int64) {
-	if sign > 0 {
-		tree.Set(item)
-	} else {
-		tree.Delete(item)
-	}
-}
-
-// file is set for one of many orders, which are there only while they have something in them.
-func file[K comparable](orders map[K]*btree.BTreeG[entry], at K, e entry, sign int64) {
-	order := orders[at]
-	if order == nil {
-		order = newOrder()
-		orders[at] = order
-	}
-	set(order, e, sign)
-	if order.Len() == 0 {
-		delete(orders, at)
+func unlink[K, V comparable](m map[K]map[V]bool, k K, v V) {
+	if delete(m[k], v); len(m[k]) == 0 {
+		delete(m, k)
 	}
 }
 
 // expires is when an ended job is forgotten; 0 is never.
 func (s *State) expires(j *Job) int64 {
-	if s.retention == 0 || !Ended(j.Status) {
+	if s.options.Retention == 0 || !Ended(j.Status) {
 		return 0
 	}
-	return j.StoppedAt + s.retention
+	return j.StoppedAt + s.options.Retention
 }
 
 // NextDeadline is when Tx.Tick has something to do, in Unix milliseconds; 0 is never.
@@ -398,7 +398,7 @@ func (s *State) LiveIn(all func(Scope) bool) int {
 	return sum
 }
 
-// Records yields every record, for a snapshot; definitions and environments come before what names them.
+// Records yields every record, for a snapshot; what others name comes before them.
 func (s *State) Records() iter.Seq[Record] {
 	return func(yield func(Record) bool) {
 		for _, d := range s.definitions {
@@ -406,13 +406,15 @@ func (s *State) Records() iter.Seq[Record] {
 				return
 			}
 		}
-		for _, e := range s.environments {
-			if !yield(e) {
+		for _, all := range []func(func(Record) bool) bool{
+			s.policies.records, s.environments.records, s.services.records, s.queues.records, s.quotas.records, s.consumables.records,
+		} {
+			if !all(yield) {
 				return
 			}
 		}
-		for _, q := range s.queues {
-			if !yield(q) {
+		for _, i := range s.instances {
+			if !yield(i) {
 				return
 			}
 		}

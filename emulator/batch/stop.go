@@ -75,15 +75,15 @@ func (tx *Tx) stop(j *Job, cause string) {
 	}
 }
 
-// Tick does what is due by now: attempts that ran into their timeout, in the order in which they did, and ended jobs that
-// were kept long enough.
+// Tick does what is due by now, in the order in which it is: attempts that ran into their timeout, heads of queues that were blocked for too
+// long, instances that had nothing to do, resources that were being modified; and then ended jobs that were kept long enough.
 func (tx *Tx) Tick() {
 	for {
 		next, ok := tx.deadlines.Min()
 		if !ok || next.at > tx.now {
 			break
 		}
-		tx.stop(tx.jobs[next.id], ReasonTimeout)
+		tx.due(next.key)
 	}
 	for {
 		next, ok := tx.expiry.Min()
@@ -91,6 +91,22 @@ func (tx *Tx) Tick() {
 			return
 		}
 		tx.forget(tx.jobs[next.id])
+	}
+}
+
+// due does what a record waits for.
+func (tx *Tx) due(key Key) {
+	switch r := tx.record(key).(type) {
+	case *Job:
+		if r.Live() != nil {
+			tx.stop(r, ReasonTimeout)
+		} else {
+			tx.waitedLong(r)
+		}
+	case *Instance:
+		tx.instanceDue(r)
+	default:
+		tx.settled(r)
 	}
 }
 

@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/batch-local/batch-local/emulator/api"
@@ -15,18 +16,20 @@ type Submission struct {
 	Request    Request
 	Tags       map[string]string
 	Size       int32 // of an array; 0 for others
+	Share      string
+	Priority   *int32
 }
 
 // Submit adds a job and moves it on as far as it gets: to PENDING if it has to wait, else to RUNNABLE, and if there is room to
 // STARTING. Checks are in the order of jobs.md 11: queue, definition, platform, parameters, resources, dependencies.
 func (tx *Tx) Submit(s Submission) (*Job, error) {
 	q := tx.Queue(s.Scope, s.Queue)
-	switch {
-	case q == nil:
-		return nil, refused("JobQueue %s not found.", s.Queue)
-	case !q.Enabled():
-		// Guess: AWS refuses, its text was not seen (jobs.md 18).
-		return nil, refused("Job queue %s is DISABLED", s.Queue)
+	if err := tx.open(q, s.Queue); err != nil {
+		return nil, err
+	}
+	if q.Service != "" {
+		// Guess: the text was not seen.
+		return nil, refused("Jobs cannot be submitted to a job queue of type SAGEMAKER_TRAINING. Use SubmitServiceJob.")
 	}
 	d, err := tx.ResolveDefinition(s.Scope, s.Definition)
 	if err != nil {
@@ -45,6 +48,9 @@ func (tx *Tx) Submit(s Submission) (*Job, error) {
 		Status:     Submitted,
 		CreatedAt:  tx.now,
 	}
+	if err := tx.share(j, q, d, &s); err != nil {
+		return nil, err
+	}
 	if !s.Request.empty() {
 		j.Request = &s.Request
 	}
@@ -57,8 +63,62 @@ func (tx *Tx) Submit(s Submission) (*Job, error) {
 	tx.waitOn(j, s.Request.DependsOn)
 	j.Number = tx.nextNumber()
 	tx.put(nil, j)
+	if list := tx.consumes(j); len(list) > 0 {
+		j = tx.change(j, func(j *Job) { j.Consumes = list })
+	}
 	tx.tell(j, "")
 	return tx.enter(j), nil
+}
+
+// open says whether a queue takes jobs.
+func (s *State) open(q *Queue, given string) error {
+	switch {
+	case q == nil:
+		return refused("JobQueue %s not found.", given)
+	case !q.Enabled():
+		// Guess: AWS refuses, its text was not seen (jobs.md 18).
+		return refused("Job queue %s is DISABLED", given)
+	case q.Detail.Status == statusCreating, q.Detail.Status == statusDeleting:
+		// Guess: by analogy.
+		return refused("Job queue %s is not VALID", given)
+	}
+	return nil
+}
+
+// share says which part of a fair-share queue a job belongs to, and its place in it (jobs.md 11, resources.md 4.3).
+func (tx *Tx) share(j *Job, q *Queue, d *Definition, s *Submission) error {
+	if !tx.FairShare(q) {
+		if s.Share != "" || s.Priority != nil {
+			return refused("Job with shareIdentifier or schedulingPriority can onlybe submitted to job queue with fair share scheduling policy.")
+		}
+		return nil
+	}
+	if err := tx.checkShare(q, s.Share); err != nil {
+		return err
+	}
+	j.Share = s.Share
+	if p := cmp.Or(s.Priority, d.Detail.SchedulingPriority); p != nil {
+		j.Priority, j.Prioritized = *p, true
+	}
+	return nil
+}
+
+// checkShare wants a share identifier exactly where there are shares, and no more of them than there may be.
+func (tx *Tx) checkShare(q *Queue, name string) error {
+	fair := tx.FairShare(q)
+	switch {
+	case fair && name == "":
+		return refused("shareIdentifier must be specified.")
+	case !fair && name != "":
+		return refused("Job with shareIdentifier or schedulingPriority can onlybe submitted to job queue with fair share scheduling policy.")
+	case !fair || !tx.options.Quotas:
+		return nil
+	}
+	if sh := tx.shareOf(q.ARN, name); sh == nil || !sh.active(tx.now, tx.fairnessOf(q).window) {
+		count, _ := tx.activeShares(q, tx.fairnessOf(q), tx.now)
+		return tx.quota(count, maxShareIdentifiers, "Active share identifier")
+	}
+	return nil
 }
 
 // size says what kind of job it is and what it takes.
@@ -74,18 +134,19 @@ func (tx *Tx) size(j *Job, d *Definition, s *Submission) error {
 		}
 		j.Nodes = &Nodes{Count: api.Value(b.Nodes.NumNodes), Main: api.Value(b.Nodes.MainNode)}
 		for i := range j.Nodes.Count {
-			milli, mib, err := b.node(i).needs(d.Platform)
+			n, err := b.node(i).needs(d.Platform)
 			if err != nil {
 				return err
 			}
-			j.MilliVCPU, j.MemoryMiB = j.MilliVCPU+milli, j.MemoryMiB+mib
+			j.MilliVCPU, j.MemoryMiB, j.GPUs = j.MilliVCPU+n.milli, j.MemoryMiB+n.mib, j.GPUs+n.gpus
 		}
 		return nil
 	}
 	if s.Size > 0 {
 		j.Array = &Array{Size: s.Size}
 	}
-	j.MilliVCPU, j.MemoryMiB, err = b.needs(d.Platform)
+	n, err := b.needs(d.Platform)
+	j.MilliVCPU, j.MemoryMiB, j.GPUs = n.milli, n.mib, n.gpus
 	return err
 }
 
@@ -104,7 +165,7 @@ func (tx *Tx) enter(j *Job) *Job {
 // platformOf is what a queue's environments run; empty if it has none.
 func (s *State) platformOf(q *Queue) Platform {
 	for _, arn := range q.Environments {
-		if e := s.environments[arn]; e != nil {
+		if e := s.environments.all[arn]; e != nil {
 			return e.Platform
 		}
 	}

@@ -1,6 +1,9 @@
 package batch
 
-import "maps"
+import (
+	"maps"
+	"strings"
+)
 
 // TagsOf answers the tags of a resource.
 func (s *State) TagsOf(scope Scope, arn ARN) (map[string]string, error) {
@@ -15,6 +18,14 @@ func (s *State) TagsOf(scope Scope, arn ARN) (map[string]string, error) {
 		return r.Detail.Tags, nil
 	case *Queue:
 		return r.Detail.Tags, nil
+	case *Policy:
+		return r.Detail.Tags, nil
+	case *ServiceEnvironment:
+		return r.Detail.Tags, nil
+	case *Consumable:
+		return r.Tags, nil
+	case *QuotaShare:
+		return r.Tags, nil
 	case *Job:
 		return r.Tags, nil
 	}
@@ -48,6 +59,22 @@ func (tx *Tx) EditTags(scope Scope, arn ARN, edit func(map[string]string)) error
 		changed, detail := *r, *r.Detail
 		detail.Tags, changed.Detail = tags, &detail
 		tx.put(r, &changed)
+	case *Policy:
+		changed, detail := *r, *r.Detail
+		detail.Tags, changed.Detail = tags, &detail
+		tx.put(r, &changed)
+	case *ServiceEnvironment:
+		changed, detail := *r, *r.Detail
+		detail.Tags, changed.Detail = tags, &detail
+		tx.put(r, &changed)
+	case *Consumable:
+		changed := *r
+		changed.Tags = tags
+		tx.put(r, &changed)
+	case *QuotaShare:
+		changed := *r
+		changed.Tags = tags
+		tx.put(r, &changed)
 	case *Job:
 		tx.change(r, func(j *Job) { j.Tags = tags })
 	}
@@ -68,12 +95,26 @@ func (s *State) tagged(scope Scope, arn ARN) (Record, error) {
 		key = Key{KindEnvironment, string(arn)}
 	case "job-queue":
 		key = Key{KindQueue, string(arn)}
+		if strings.Contains(name, "/quota-share/") {
+			key.Kind = KindQuotaShare
+		}
+	case "scheduling-policy":
+		key = Key{KindPolicy, string(arn)}
+	case "service-environment":
+		key = Key{KindServiceEnvironment, string(arn)}
+	case "consumable-resource":
+		key = Key{KindConsumable, string(arn)}
+	case "service-job":
+		key = Key{KindJob, name}
 	case "job":
 		if _, child := JobID(name).Index(); child {
 			// Guess: children and nodes cannot be tagged; the text was not seen (jobs.md 15).
 			return nil, refused("Tagging is not supported for %s", arn)
 		}
 		key = Key{KindJob, name}
+	}
+	if j, ok := s.record(key).(*Job); ok && (j.Service != nil) != (kind == "service-job") {
+		key = Key{}
 	}
 	if r := s.record(key); r != nil && at == scope {
 		return r, nil

@@ -86,29 +86,6 @@ func (tx *Tx) Rollback() {
 	tx.host, tx.holds = tx.wasHost, tx.wasHolds
 }
 
-// record is the present value of a record; a nil interface if there is none.
-func (s *State) record(key Key) Record {
-	switch key.Kind {
-	case KindDefinition:
-		if d := s.definitions[ARN(key.ID)]; d != nil {
-			return d
-		}
-	case KindEnvironment:
-		if e := s.environments[ARN(key.ID)]; e != nil {
-			return e
-		}
-	case KindQueue:
-		if q := s.queues[ARN(key.ID)]; q != nil {
-			return q
-		}
-	case KindJob:
-		if j := s.jobs[JobID(key.ID)]; j != nil {
-			return j
-		}
-	}
-	return nil
-}
-
 // put replaces a record; nil for none. The old value stays as it is for those who hold it.
 func (tx *Tx) put(old, new Record) {
 	key := keyOf(old, new)
@@ -117,11 +94,13 @@ func (tx *Tx) put(old, new Record) {
 		tx.order = append(tx.order, key)
 	}
 	tx.apply(old, new)
-	if e, ok := new.(*Environment); ok {
-		tx.lookAround(e.ARN)
-	}
-	if q, ok := new.(*Queue); ok {
-		tx.look(q.ARN)
+	switch r := new.(type) {
+	case *Environment:
+		tx.lookAround(r.ARN)
+	case *ServiceEnvironment:
+		tx.lookAround(r.ARN)
+	case *Queue:
+		tx.look(r.ARN)
 	}
 }
 
@@ -168,7 +147,7 @@ func (tx *Tx) changeAttempt(j *Job, look bool, edit func(*Attempt)) *Job {
 func (tx *Tx) setStatus(j *Job, to Status, reason string, edit func(*Job)) *Job {
 	from := j.Status
 	j = tx.change(j, func(j *Job) {
-		j.Status, j.StatusReason, j.Waits, j.Held = to, reason, nil, false
+		j.Status, j.StatusReason, j.Waits, j.Held, j.Lacks = to, reason, nil, false, ""
 		if Ended(to) {
 			j.StoppedAt = max(tx.now, j.CreatedAt, j.StartedAt)
 		}
@@ -218,7 +197,7 @@ func (tx *Tx) SetHost(h Host) {
 		return
 	}
 	tx.host = h
-	for arn := range tx.queues {
+	for arn := range tx.queues.all {
 		tx.look(arn)
 	}
 }
@@ -245,12 +224,12 @@ func scopeOf(r Record) Scope {
 	switch r := r.(type) {
 	case *Definition:
 		return r.Scope
-	case *Environment:
-		return r.Scope
-	case *Queue:
-		return r.Scope
 	case *Job:
 		return r.Scope
+	case *Instance:
+		return r.Scope
+	case resource:
+		return r.place().scope
 	}
 	return Scope{}
 }

@@ -47,8 +47,8 @@ type Options struct {
 	Clock Clock
 	// Chance makes ids; nil makes random ones.
 	Chance batch.Chance
-	// Retention is how long ended jobs are kept; 0 is for ever.
-	Retention time.Duration
+	// State is how the core is to behave.
+	State batch.Options
 	// Observe is told the status changes of each transaction, in order, once they are durable. It must not block and must not call the engine.
 	Observe func([]batch.Event)
 }
@@ -77,7 +77,7 @@ func New(o Options) (*Engine, error) {
 		o.Chance = random{}
 	}
 	e := &Engine{options: o, journal: o.Journal, state: batch.NewState()}
-	e.state.Keep(o.Retention.Milliseconds())
+	e.state.Use(o.State)
 	if o.Observe != nil {
 		e.state.Snapshots()
 	}
@@ -112,6 +112,9 @@ func New(o Options) (*Engine, error) {
 type random struct{}
 
 func (random) UUID() string { return uuid.NewString() }
+
+// Now is the time of the engine's clock, in Unix milliseconds.
+func (e *Engine) Now() int64 { return e.options.Clock.Now().UnixMilli() }
 
 // Update runs one transition. Unless f returns nil, nothing it did is kept, journalled or acted on, and its error is
 // the answer. Update returns when what it did is durable; if ctx ends first, it may still become so.

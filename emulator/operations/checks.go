@@ -37,11 +37,6 @@ func firstOf(errs ...error) error {
 	return nil
 }
 
-// notYet refuses what AWS would take. Checks of AWS's own come before it.
-func notYet(operation, member string) error {
-	return api.ClientError("%s with %s is not available in batch-local yet.", operation, member)
-}
-
 // bare takes the wrapping off a refusal: the checks of Create and Register operations are the same in Update operations and in
 // TagResource, which answer in the bare style (resources.md 0.2).
 func bare(err error) error {

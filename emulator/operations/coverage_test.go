@@ -29,11 +29,7 @@ const (
 // partly is what operations that answer still refuse to do; each refusal names it.
 func partly() map[string]string {
 	return map[string]string{
-		"CreateComputeEnvironment": "not yet: `eksConfiguration`, type `ECS_MANAGED_INSTANCES`",
-		"CreateJobQueue":           "not yet: scheduling policies, service environments; `jobStateTimeLimitActions` are kept and shown, not acted on",
-		"UpdateJobQueue":           "not yet: scheduling policies; `jobStateTimeLimitActions` are kept and shown, not acted on",
-		"RegisterJobDefinition":    "`consumableResourceProperties` are kept and shown, not acted on",
-		"SubmitJob":                "not yet: fair share; jobs of pods have no queue to go to; tasks of several containers are run by the simulated driver alone",
+		"SubmitJob": "jobs of pods have no queue to go to; tasks of several containers are run by the simulated driver alone",
 	}
 }
 

@@ -8,11 +8,10 @@ import (
 
 	"github.com/batch-local/batch-local/emulator/api"
 	"github.com/batch-local/batch-local/emulator/batch"
+	"github.com/batch-local/batch-local/emulator/ec2"
 )
 
-const environmentHealthy = "ComputeEnvironment Healthy"
-
-// CreateComputeEnvironment adds a compute environment, which is VALID at once (resources.md 1).
+// CreateComputeEnvironment adds a compute environment (resources.md 1).
 func (s *Service) CreateComputeEnvironment(ctx context.Context, in *api.CreateComputeEnvironmentInput) (*api.CreateComputeEnvironmentOutput, error) {
 	at := scope(ctx)
 	if err := checkNewEnvironment(at, in); err != nil {
@@ -24,10 +23,13 @@ func (s *Service) CreateComputeEnvironment(ctx context.Context, in *api.CreateCo
 		// Version 3, as AWS's are. What they are made of is new each time, so that one of the same name differs from the one before.
 		seed := string(arn) + " " + tx.NewID()
 		detail.Uuid = new(uuid.NewMD5(uuid.NameSpaceURL, []byte(seed)).String())
-		cluster := "AWSBatch-" + *in.ComputeEnvironmentName + "-" + uuid.NewMD5(uuid.NameSpaceOID, []byte(seed)).String()
-		detail.EcsClusterArn = new("arn:" + at.Partition() + ":ecs:" + at.Region + ":" + at.Account + ":cluster/" + cluster)
+		if in.EksConfiguration == nil {
+			cluster := "AWSBatch-" + *in.ComputeEnvironmentName + "-" + uuid.NewMD5(uuid.NameSpaceOID, []byte(seed)).String()
+			detail.EcsClusterArn = new("arn:" + at.Partition() + ":ecs:" + at.Region + ":" + at.Account + ":cluster/" + cluster)
+		}
 		e := batch.Environment{ARN: arn, Scope: at, Name: *in.ComputeEnvironmentName, Detail: &detail}
-		if e.Platform, e.MaxMilliVCPU = capacityOf(&detail); e.Platform == batch.EC2 {
+		measure(&e)
+		if e.Fleet == nil && e.Platform != batch.Fargate {
 			e.Host = tx.NewHost()
 		}
 		return tx.CreateEnvironment(e)
@@ -38,18 +40,50 @@ func (s *Service) CreateComputeEnvironment(ctx context.Context, in *api.CreateCo
 	return &api.CreateComputeEnvironmentOutput{ComputeEnvironmentArn: new(string(arn)), ComputeEnvironmentName: in.ComputeEnvironmentName}, nil
 }
 
-// capacityOf is what the core has to know of an environment. One that is UNMANAGED has the machine as it is: no bound (resources.md 1.11).
-func capacityOf(detail *api.ComputeEnvironmentDetail) (p batch.Platform, maxMilliVCPU int64) {
-	r := detail.ComputeResources
-	switch {
-	case r == nil:
-		return batch.EC2, -1
-	case fargate(r.Type):
-		p = batch.Fargate
-	default:
-		p = batch.EC2
+// measure fills in what the core has to know of an environment. One that is UNMANAGED has the machine as it is: no bound, unless it says one
+// (resources.md 1.11). Managed instances are bound by maxvCpus alone.
+func measure(e *batch.Environment) {
+	d, r := e.Detail, e.Detail.ComputeResources
+	if r == nil {
+		e.Platform, e.MaxMilliVCPU = batch.EC2, -1
+		if d.UnmanagedvCpus != nil {
+			e.MaxMilliVCPU = int64(*d.UnmanagedvCpus) * 1000
+		}
+		return
 	}
-	return p, int64(api.Value(r.MaxvCpus)) * 1000
+	e.MaxMilliVCPU = int64(api.Value(r.MaxvCpus)) * 1000
+	switch {
+	case fargate(r.Type):
+		e.Platform = batch.Fargate
+		return
+	case r.Type == api.CRTypeEcsManagedInstances:
+		e.Platform = managedInstances
+		return
+	case d.EksConfiguration != nil:
+		e.Platform = batch.EKS
+	default:
+		e.Platform = batch.EC2
+	}
+	e.Fleet = &batch.Fleet{
+		Types:        ec2.Expand(r.InstanceTypes),
+		Ordered:      r.AllocationStrategy == api.CRAllocationStrategyBestFitProgressiveOrdered || r.AllocationStrategy == api.CRAllocationStrategySpotCapacityOptimizedPrioritized,
+		MinMilliVCPU: int64(api.Value(r.MinvCpus)) * 1000,
+		Idle:         batch.IdleInstance,
+	}
+	if p := r.ScalingPolicy; p != nil && api.Value(p.MinScaleDownDelayMinutes) > 0 {
+		e.Fleet.Idle = int64(*p.MinScaleDownDelayMinutes) * 60_000
+	}
+}
+
+// described is what DescribeComputeEnvironments shows of an environment now.
+func described(state *batch.State, e *batch.Environment) api.ComputeEnvironmentDetail {
+	d := *e.Detail
+	if e.Fleet != nil {
+		r := *d.ComputeResources
+		r.DesiredvCpus = new(state.DesiredVCPUs(e))
+		d.ComputeResources = &r
+	}
+	return d
 }
 
 func fargate(t api.CRType) bool { return t == api.CRTypeFargate || t == api.CRTypeFargateSpot }
@@ -63,31 +97,36 @@ func environmentDetail(at batch.Scope, in *api.CreateComputeEnvironmentInput) ap
 		ContainerOrchestrationType: api.OrchestrationTypeEcs,
 		Context:                    in.Context,
 		EcsSettings:                in.EcsSettings,
+		EksConfiguration:           in.EksConfiguration,
 		ServiceRole:                new(serviceRole(at, api.Value(in.ServiceRole))),
 		State:                      api.CEStateEnabled,
-		Status:                     api.CEStatusValid,
-		StatusReason:               new(environmentHealthy),
 		Tags:                       orEmpty(in.Tags),
 		Type:                       in.Type,
 		UnmanagedvCpus:             in.UnmanagedvCpus,
 	}
+	if in.EksConfiguration != nil {
+		d.ContainerOrchestrationType = api.OrchestrationTypeEks
+	}
 	if in.ComputeResources != nil {
 		r := *in.ComputeResources
-		if !fargate(r.Type) {
-			fillInstances(&r)
+		if withInstances(r.Type) {
+			fillInstances(&r, d.ContainerOrchestrationType)
 		}
 		d.ComputeResources = &r
 	}
 	return d
 }
 
-func fillInstances(r *api.ComputeResource) {
+// withInstances says whether an environment of a type has instances that are named in it.
+func withInstances(t api.CRType) bool { return t == api.CRTypeEc2 || t == api.CRTypeSpot }
+
+func fillInstances(r *api.ComputeResource, kind api.OrchestrationType) {
 	if r.DesiredvCpus == nil {
 		r.DesiredvCpus = r.MinvCpus
 	}
 	r.Tags = orEmpty(r.Tags)
 	if len(r.Ec2Configuration) == 0 {
-		r.Ec2Configuration = []api.Ec2Configuration{{ImageType: new(defaultImage(r.InstanceTypes))}}
+		r.Ec2Configuration = []api.Ec2Configuration{{ImageType: new(string(kind) + defaultImage(r.InstanceTypes))}}
 	}
 	if r.LaunchTemplate != nil {
 		t := *r.LaunchTemplate
@@ -101,11 +140,11 @@ func fillInstances(r *api.ComputeResource) {
 // Guess: AWS says one image for GPU families and one for others, not what it takes for a list of both (resources.md 1.9).
 func defaultImage(instanceTypes []string) string {
 	for _, t := range instanceTypes {
-		if !gpuInstance(t) {
-			return "ECS_AL2023"
+		if !ec2.GPU(t) {
+			return "_AL2023"
 		}
 	}
-	return "ECS_AL2023_NVIDIA"
+	return "_AL2023_NVIDIA"
 }
 
 // linkedRole is the path and name of the role that Batch makes for itself.
@@ -142,7 +181,7 @@ func (s *Service) DescribeComputeEnvironments(ctx context.Context, in *api.Descr
 			for _, name := range in.ComputeEnvironments {
 				if e := state.Environment(at, name); e != nil && !seen[e.ARN] {
 					seen[e.ARN] = true
-					out.ComputeEnvironments = append(out.ComputeEnvironments, *e.Detail)
+					out.ComputeEnvironments = append(out.ComputeEnvironments, described(state, e))
 				}
 			}
 			return nil
@@ -153,7 +192,7 @@ func (s *Service) DescribeComputeEnvironments(ctx context.Context, in *api.Descr
 				out.NextToken = numberToken(of, last)
 				break
 			}
-			out.ComputeEnvironments = append(out.ComputeEnvironments, *e.Detail)
+			out.ComputeEnvironments = append(out.ComputeEnvironments, described(state, e))
 			last = e.Number
 		}
 		return nil

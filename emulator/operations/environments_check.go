@@ -16,7 +16,6 @@ func checkNewEnvironment(at batch.Scope, in *api.CreateComputeEnvironmentInput) 
 		checkTags(in.Tags),
 		checkEKS(at, in),
 		checkNewResource(in),
-		checkEnvironmentMissing(in),
 	)
 }
 
@@ -93,17 +92,6 @@ func checkEKS(at batch.Scope, in *api.CreateComputeEnvironmentInput) error {
 	case r.AllocationStrategy == api.CRAllocationStrategyBestFit:
 		// Guess: documented; the text was not seen.
 		return api.Invalid("allocationStrategy BEST_FIT is not supported for EKS Compute Environments.")
-	}
-	return nil
-}
-
-// checkEnvironmentMissing refuses what AWS would take and batch-local cannot do.
-func checkEnvironmentMissing(in *api.CreateComputeEnvironmentInput) error {
-	switch r := in.ComputeResources; {
-	case in.EksConfiguration != nil:
-		return notYet("CreateComputeEnvironment", "eksConfiguration")
-	case r != nil && r.Type == api.CRTypeEcsManagedInstances:
-		return notYet("CreateComputeEnvironment", "computeResources.type ECS_MANAGED_INSTANCES")
 	}
 	return nil
 }

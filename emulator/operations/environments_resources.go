@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/batch-local/batch-local/emulator/api"
+	"github.com/batch-local/batch-local/emulator/ec2"
 )
 
 // Rules about computeResources (resources.md 1.2, 1.3). Members are looked at in the order of the table in 1.2.
@@ -88,7 +89,7 @@ func checkStrategy(r *api.ComputeResource) error {
 	// resources.md 1.3 has none.
 	case ordered && r.Type != api.CRTypeEc2:
 		return api.Invalid("Allocation strategy %s requires compute resource type EC2.", s)
-	case ordered && slices.ContainsFunc(r.InstanceTypes, func(t string) bool { return slices.Contains(instanceBundles(), t) }):
+	case ordered && slices.ContainsFunc(r.InstanceTypes, func(t string) bool { return slices.Contains(ec2.Bundles(), t) }):
 		return api.Invalid("Instance type bundles (e.g. optimal, default_x86_64) are not allowed for %s allocation strategy. Specify instance families or types directly.", s)
 	case strings.HasPrefix(string(s), "SPOT_") && r.Type != api.CRTypeSpot:
 		// Guess: by analogy.
@@ -103,10 +104,10 @@ func checkInstanceTypes(r *api.ComputeResource) error {
 	}
 	arm := 0
 	for _, t := range r.InstanceTypes {
-		if !knownInstance(t) {
-			return api.Invalid("Instance type can only be one of [%s]", strings.Join(allInstances(), ", "))
+		if !ec2.Known(t) {
+			return api.Invalid("Instance type can only be one of [%s]", strings.Join(ec2.Names(), ", "))
 		}
-		if armInstance(t) {
+		if ec2.Arm(t) {
 			arm++
 		}
 	}

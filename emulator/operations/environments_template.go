@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/batch-local/batch-local/emulator/api"
+	"github.com/batch-local/batch-local/emulator/ec2"
 )
 
 // Rules about launch templates (resources.md 1.5). Whether a template has an image of its own, which userdataType depends on, cannot be
@@ -57,8 +58,8 @@ func checkOverride(o api.LaunchTemplateSpecificationOverride, instanceTypes []st
 		return api.Invalid("LaunchTemplate.overrides.targetInstanceTypes[] is required")
 	}
 	for _, target := range o.TargetInstanceTypes {
-		bundle := slices.Contains(instanceBundles(), target)
-		if bundle || !slices.Contains(instanceTypes, target) && !slices.Contains(instanceTypes, familyOf(target)) {
+		bundle := slices.Contains(ec2.Bundles(), target)
+		if bundle || !slices.Contains(instanceTypes, target) && !slices.Contains(instanceTypes, ec2.Family(target)) {
 			return api.Invalid("LaunchTemplate.overrides have targetInstanceTypes that do not match")
 		}
 	}
@@ -67,12 +68,12 @@ func checkOverride(o api.LaunchTemplateSpecificationOverride, instanceTypes []st
 
 // overlaps says whether a target was named before, or its family, or a type of the family that it is.
 func overlaps(targets map[string]bool, target string) bool {
-	family := familyOf(target)
+	family := ec2.Family(target)
 	if targets[target] || targets[family] {
 		return true
 	}
 	for t := range targets {
-		if family == target && familyOf(t) == target {
+		if family == target && ec2.Family(t) == target {
 			return true
 		}
 	}

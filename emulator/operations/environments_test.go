@@ -235,18 +235,6 @@ func TestUnknownInstanceTypes(t *testing.T) {
 	}
 }
 
-// TestCreateEnvironmentNotYet: refused and named, after AWS's own checks.
-func TestCreateEnvironmentNotYet(t *testing.T) {
-	for member, in := range map[string]*environment{
-		"eksConfiguration": eks(compute(types.CRTypeEc2, func(r *resource) { r.AllocationStrategy = "BEST_FIT_PROGRESSIVE" })),
-		"computeResources.type ECS_MANAGED_INSTANCES": managed(&resource{Type: types.CRTypeEcsManagedInstances, MaxvCpus: aws.Int32(1), ManagedInstancesProvider: provider()}),
-	} {
-		w := newWorld(t)
-		_, err := w.CreateComputeEnvironment(t.Context(), in)
-		refuses(t, err, "CreateComputeEnvironment with "+member+" is not available in batch-local yet.")
-	}
-}
-
 var version3 = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-3[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
 
 // described is the environment as it was sent, without the ids that are new each time, which it checks.

@@ -3,6 +3,7 @@ package operations
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"reflect"
 
 	"github.com/batch-local/batch-local/emulator/api"
@@ -21,19 +22,42 @@ func (s *Service) UpdateComputeEnvironment(ctx context.Context, in *api.UpdateCo
 		if err != nil {
 			return err
 		}
-		return tx.UpdateEnvironment(arn, func(e *batch.Environment) error {
+		return tx.UpdateEnvironment(arn, func(e *batch.Environment) (c batch.EnvironmentChange, err error) {
 			out = api.UpdateComputeEnvironmentOutput{ComputeEnvironmentArn: new(string(e.ARN)), ComputeEnvironmentName: &e.Name}
-			if err := mergeEnvironment(e, in); err != nil {
-				return err
+			if err := mergeEnvironment(e, in, tx.DesiredVCPUs(e)); err != nil {
+				return c, err
 			}
-			_, e.MaxMilliVCPU = capacityOf(e.Detail)
-			return nil
+			measure(e)
+			return changeOf(e, in.ComputeResources), nil
 		})
 	})
 	if err != nil {
 		return nil, bare(err)
 	}
 	return &out, nil
+}
+
+// changeOf is what an update does to the instances of an environment (resources.md 1.10).
+func changeOf(e *batch.Environment, u *api.ComputeResourceUpdate) (c batch.EnvironmentChange) {
+	if u == nil || e.Fleet == nil {
+		return c
+	}
+	c.Replaced = replacesInstances(u)
+	p := mergePolicy(nil, e.Detail.UpdatePolicy)
+	if !*p.TerminateJobsOnUpdate {
+		c.Grace = *p.JobExecutionTimeoutMinutes * 60_000
+	}
+	return c
+}
+
+// replacesInstances says whether an update has more in it than how many instances there are to be.
+func replacesInstances(u *api.ComputeResourceUpdate) bool {
+	others := *u
+	others.MinvCpus, others.MaxvCpus, others.DesiredvCpus, others.ScalingPolicy = nil, nil, nil, nil
+	if !api.Value(u.UpdateToLatestImageVersion) {
+		others.UpdateToLatestImageVersion = nil
+	}
+	return !reflect.ValueOf(others).IsZero()
 }
 
 // maxUpdateMinutes is the longest that an update waits for jobs (resources.md 1.10).
@@ -58,7 +82,8 @@ func checkEnvironmentUpdate(in *api.UpdateComputeEnvironmentInput) error {
 	return oneOf("state", in.State)
 }
 
-func mergeEnvironment(e *batch.Environment, in *api.UpdateComputeEnvironmentInput) error {
+// mergeEnvironment is told how many vCPUs the environment has now.
+func mergeEnvironment(e *batch.Environment, in *api.UpdateComputeEnvironmentInput, desired int32) error {
 	d := e.Detail
 	managed := d.ComputeResources != nil
 	switch {
@@ -81,7 +106,7 @@ func mergeEnvironment(e *batch.Environment, in *api.UpdateComputeEnvironmentInpu
 	}
 	if in.ComputeResources != nil {
 		r := *d.ComputeResources
-		if err := mergeResource(&r, in.ComputeResources, isLinkedRole(api.Value(d.ServiceRole))); err != nil {
+		if err := mergeResource(&r, in.ComputeResources, d, desired); err != nil {
 			return err
 		}
 		d.ComputeResources = &r
@@ -109,7 +134,10 @@ func mergePolicy(old, sent *api.UpdatePolicy) *api.UpdatePolicy {
 	return &merged
 }
 
-func mergeResource(r *api.ComputeResource, u *api.ComputeResourceUpdate, linked bool) error {
+func mergeResource(r *api.ComputeResource, u *api.ComputeResourceUpdate, d *api.ComputeEnvironmentDetail, desired int32) error {
+	if r.Type == api.CRTypeEcsManagedInstances {
+		return mergeManagedInstances(r, u)
+	}
 	if u.ManagedInstancesProvider != nil || len(u.CapacityTags) > 0 || u.Type == api.CRTypeEcsManagedInstances {
 		// Guess: refused, as the model says; the text was not seen.
 		return api.Invalid("A compute environment cannot be changed to ECS_MANAGED_INSTANCES.")
@@ -117,7 +145,43 @@ func mergeResource(r *api.ComputeResource, u *api.ComputeResourceUpdate, linked 
 	if fargate(r.Type) {
 		return mergeFargate(r, u)
 	}
-	return mergeInstances(r, u, linked)
+	if d.EksConfiguration != nil && u.DesiredvCpus != nil {
+		// Guess: documented as not to be done; the text was not seen.
+		return api.Invalid("desiredvCpus cannot be updated for EKS compute environments.")
+	}
+	if err := mergeScaling(r, u, desired); err != nil {
+		return err
+	}
+	return mergeInstances(r, u, isLinkedRole(api.Value(d.ServiceRole)), d.ContainerOrchestrationType)
+}
+
+// mergeManagedInstances holds resources.md 1.6.
+//
+// Guess: none of the texts was seen.
+func mergeManagedInstances(r *api.ComputeResource, u *api.ComputeResourceUpdate) error {
+	others := *u
+	others.MaxvCpus, others.ManagedInstancesProvider, others.CapacityTags = nil, nil, nil
+	if u.Type == r.Type {
+		others.Type = ""
+	}
+	if !reflect.ValueOf(others).IsZero() {
+		return api.Invalid("Only maxvCpus, managedInstancesProvider and capacityTags can be updated for ECS_MANAGED_INSTANCES.")
+	}
+	r.MaxvCpus = cmp.Or(u.MaxvCpus, r.MaxvCpus)
+	if u.CapacityTags != nil {
+		r.CapacityTags = u.CapacityTags
+	}
+	if p := u.ManagedInstancesProvider; p != nil {
+		merged, err := overlaid(r.ManagedInstancesProvider, p)
+		if err != nil {
+			return err
+		}
+		r.ManagedInstancesProvider = merged
+	}
+	if *r.MaxvCpus < 0 {
+		return api.Invalid("maxvCpus should be greater than or equal to 0.")
+	}
+	return nil
 }
 
 func mergeFargate(r *api.ComputeResource, u *api.ComputeResourceUpdate) error {
@@ -144,35 +208,31 @@ func mergeFargate(r *api.ComputeResource, u *api.ComputeResourceUpdate) error {
 	return checkFargateResource(r)
 }
 
-func mergeInstances(r *api.ComputeResource, u *api.ComputeResourceUpdate, linked bool) error {
-	infrastructure := *u
-	infrastructure.MinvCpus, infrastructure.MaxvCpus, infrastructure.DesiredvCpus, infrastructure.ScalingPolicy = nil, nil, nil, nil
-	if !api.Value(u.UpdateToLatestImageVersion) {
-		infrastructure.UpdateToLatestImageVersion = nil
-	}
+func mergeInstances(r *api.ComputeResource, u *api.ComputeResourceUpdate, linked bool, kind api.OrchestrationType) error {
 	bestFit := r.AllocationStrategy == "" || r.AllocationStrategy == api.CRAllocationStrategyBestFit
 	switch {
 	case fargate(u.Type):
 		// Guess: only EC2 and SPOT replace each other; the text was not seen.
 		return api.Invalid("A compute environment of type %s cannot be changed to %s.", r.Type, u.Type)
-	case !reflect.ValueOf(infrastructure).IsZero() && (bestFit || !linked):
+	case replacesInstances(u) && (bestFit || !linked):
 		// Guess: refused, as documented; the text was not seen (resources.md 8, 14).
 		return api.Invalid("Compute environment with BEST_FIT allocation strategy or custom service role does not support this update.")
 	}
 	if err := firstOf(oneOf("type", u.Type), oneOf("allocationStrategy", u.AllocationStrategy)); err != nil {
 		return err
 	}
-	if err := mergeScaling(r, u); err != nil {
-		return err
+	mergeInfrastructure(r, u, kind)
+	images := ecsImages()
+	if kind == api.OrchestrationTypeEks {
+		images = eksImages()
 	}
-	mergeInfrastructure(r, u)
-	return firstOf(checkStrategy(r), checkInstanceTypes(r), checkInstanceOptions(r, ecsImages()))
+	return firstOf(checkStrategy(r), checkInstanceTypes(r), checkInstanceOptions(r, images))
 }
 
 // mergeScaling takes over what is changed in place. Unless it is sent, desiredvCpus is kept between the new bounds.
 //
 // Guess: at once; AWS takes instances away only as their jobs end (resources.md 1.10).
-func mergeScaling(r *api.ComputeResource, u *api.ComputeResourceUpdate) error {
+func mergeScaling(r *api.ComputeResource, u *api.ComputeResourceUpdate, desired int32) error {
 	was := api.Value(r.DesiredvCpus)
 	r.ScalingPolicy = cmp.Or(u.ScalingPolicy, r.ScalingPolicy)
 	r.MinvCpus, r.MaxvCpus = cmp.Or(u.MinvCpus, r.MinvCpus), cmp.Or(u.MaxvCpus, r.MaxvCpus)
@@ -183,14 +243,14 @@ func mergeScaling(r *api.ComputeResource, u *api.ComputeResourceUpdate) error {
 	switch err := checkVCPUs(r); {
 	case err != nil:
 		return err
-	case u.DesiredvCpus != nil && *u.DesiredvCpus < was:
+	case u.DesiredvCpus != nil && *u.DesiredvCpus < desired:
 		return api.Invalid("Manually scaling down compute environment is not supported. Disconnecting job queues from compute environment will cause it to scale-down to minvCpus")
 	}
 	return nil
 }
 
 // mergeInfrastructure takes over what would have instances replaced. An empty text or list clears a member, where the model says so.
-func mergeInfrastructure(r *api.ComputeResource, u *api.ComputeResourceUpdate) {
+func mergeInfrastructure(r *api.ComputeResource, u *api.ComputeResourceUpdate, kind api.OrchestrationType) {
 	r.Type = cmp.Or(u.Type, r.Type)
 	r.AllocationStrategy = cmp.Or(api.CRAllocationStrategy(u.AllocationStrategy), r.AllocationStrategy)
 	r.BidPercentage = cmp.Or(u.BidPercentage, r.BidPercentage)
@@ -219,7 +279,7 @@ func mergeInfrastructure(r *api.ComputeResource, u *api.ComputeResourceUpdate) {
 			r.LaunchTemplate = nil
 		}
 	}
-	fillInstances(r)
+	fillInstances(r, kind)
 }
 
 // replaced is the new value of a text that an empty one clears.
@@ -231,4 +291,20 @@ func replaced(old, sent *string) *string {
 		return nil
 	}
 	return sent
+}
+
+// overlaid is a copy of base with the members that update has: structures are merged, lists replaced. Both have the same names for the same
+// things, as the wire does.
+func overlaid[T any](base *T, update any) (*T, error) {
+	merged := new(T)
+	for _, part := range []any{base, update} {
+		data, err := json.Marshal(part)
+		if err == nil {
+			err = json.Unmarshal(data, merged)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return merged, nil
 }

@@ -9,9 +9,7 @@ import (
 	"github.com/batch-local/batch-local/emulator/batch"
 )
 
-const queueHealthy = "JobQueue Healthy"
-
-// CreateJobQueue adds a queue, which is VALID at once (resources.md 3).
+// CreateJobQueue adds a queue (resources.md 3).
 func (s *Service) CreateJobQueue(ctx context.Context, in *api.CreateJobQueueInput) (*api.CreateJobQueueOutput, error) {
 	at := scope(ctx)
 	if err := checkNewQueue(at, in); err != nil {
@@ -26,16 +24,21 @@ func (s *Service) CreateJobQueue(ctx context.Context, in *api.CreateJobQueueInpu
 		JobStateTimeLimitActions: list(in.JobStateTimeLimitActions),
 		Priority:                 in.Priority,
 		State:                    cmp.Or(in.State, api.JQStateEnabled),
-		Status:                   api.JQStatusValid,
-		StatusReason:             new(queueHealthy),
 		Tags:                     orEmpty(in.Tags),
 	}
+	service, services := serviceOf(at, in.ServiceEnvironmentOrder)
+	detail.ServiceEnvironmentOrder = services
+	policy := api.Value(in.SchedulingPolicyArn)
+	if policy != "" {
+		detail.SchedulingPolicyArn = &policy
+	}
 	err := s.update(ctx, func(tx *batch.Tx) error {
-		detail.JobQueueType = cmp.Or(in.JobQueueType, queueType(at, tx.State, environments))
+		detail.JobQueueType = cmp.Or(in.JobQueueType, queueType(at, tx.State, environments, service))
 		err := tx.CreateQueue(batch.Queue{
-			ARN: arn, Scope: at, Name: *in.JobQueueName, Priority: api.Value(in.Priority), Environments: environments, Detail: detail,
+			ARN: arn, Scope: at, Name: *in.JobQueueName, Priority: api.Value(in.Priority), Environments: environments, Service: service,
+			Policy: batch.ARN(policy), Detail: detail,
 		})
-		return firstOf(err, checkAttached(at, tx.State, detail.JobQueueType, environments), checkPolicy(in.SchedulingPolicyArn))
+		return firstOf(err, checkAttached(at, tx.State, detail.JobQueueType, environments, service), checkPolicy(at, tx.State, detail.JobQueueType, policy))
 	})
 	if err != nil {
 		return nil, err
@@ -57,11 +60,33 @@ func orderOf(at batch.Scope, given []api.ComputeEnvironmentOrder) ([]batch.ARN, 
 	return arns, order
 }
 
+// serviceOf is orderOf for the one service environment of a queue.
+func serviceOf(at batch.Scope, given []api.ServiceEnvironmentOrder) (batch.ARN, []api.ServiceEnvironmentOrder) {
+	if len(given) == 0 {
+		return "", nil
+	}
+	arn := batch.Resolve(at, "service-environment", api.Value(given[0].ServiceEnvironment))
+	if arn == "" { // of elsewhere: unknown
+		arn = batch.ARN(api.Value(given[0].ServiceEnvironment))
+	}
+	return arn, []api.ServiceEnvironmentOrder{{Order: given[0].Order, ServiceEnvironment: new(string(arn))}}
+}
+
 // queueType is what the environments make a queue to be (resources.md 3.1).
-func queueType(at batch.Scope, state *batch.State, environments []batch.ARN) api.JobQueueType {
+func queueType(at batch.Scope, state *batch.State, environments []batch.ARN, service batch.ARN) api.JobQueueType {
+	if service != "" {
+		return api.JobQueueTypeSagemakerTraining
+	}
 	for _, arn := range environments {
-		if e := state.Environment(at, string(arn)); e != nil && e.Platform == batch.Fargate {
+		e := state.Environment(at, string(arn))
+		switch {
+		case e == nil:
+		case e.Platform == batch.Fargate:
 			return api.JobQueueTypeEcsFargate
+		case e.Platform == batch.EKS:
+			return api.JobQueueTypeEks
+		case e.Platform == managedInstances:
+			return api.JobQueueTypeEcsManagedInstances
 		}
 	}
 	return api.JobQueueTypeEcs
@@ -123,13 +148,15 @@ func (s *Service) UpdateJobQueue(ctx context.Context, in *api.UpdateJobQueueInpu
 		err = tx.UpdateQueue(arn, func(q *batch.Queue) error {
 			is = q
 			out = api.UpdateJobQueueOutput{JobQueueArn: new(string(q.ARN)), JobQueueName: &q.Name}
-			mergeQueue(q, in)
-			return checkPolicy(in.SchedulingPolicyArn)
+			if err := mergePolicyOf(q, in.SchedulingPolicyArn, tx.State); err != nil {
+				return err
+			}
+			return mergeQueue(q, in)
 		})
 		if err != nil {
 			return err
 		}
-		return checkAttached(at, tx.State, is.Detail.JobQueueType, is.Environments)
+		return checkAttached(at, tx.State, is.Detail.JobQueueType, is.Environments, is.Service)
 	})
 	if err != nil {
 		return nil, bare(err)
@@ -137,8 +164,41 @@ func (s *Service) UpdateJobQueue(ctx context.Context, in *api.UpdateJobQueueInpu
 	return &out, nil
 }
 
-func mergeQueue(q *batch.Queue, in *api.UpdateJobQueueInput) {
+// mergePolicyOf replaces a queue's policy by another of its kind (resources.md 3.3).
+//
+// Guess: the texts are not recorded.
+func mergePolicyOf(q *batch.Queue, sent *string, state *batch.State) error {
+	switch {
+	case sent == nil || *sent == string(q.Policy):
+		return nil
+	case q.Policy == "":
+		return api.ClientError("Cannot add a scheduling policy to a FIFO job queue.")
+	case *sent == "":
+		return api.ClientError("Cannot remove the scheduling policy.")
+	}
+	if err := checkPolicy(q.Scope, state, q.Detail.JobQueueType, *sent); err != nil {
+		return err
+	}
+	if was := state.Policy(q.Scope, string(q.Policy)); was != nil && was.FairShare() != state.Policy(q.Scope, *sent).FairShare() {
+		return api.ClientError("Cannot change between fair share and quota share scheduling policies.")
+	}
+	q.Policy, q.Detail.SchedulingPolicyArn = batch.ARN(*sent), sent
+	return nil
+}
+
+func mergeQueue(q *batch.Queue, in *api.UpdateJobQueueInput) error {
 	d := q.Detail
+	training := d.JobQueueType == api.JobQueueTypeSagemakerTraining
+	switch {
+	case training && in.ComputeEnvironmentOrder != nil, !training && len(in.ServiceEnvironmentOrder) > 0:
+		// Guess: a queue keeps its kind; the text is that of CreateJobQueue.
+		return api.ClientError("The jobQueueType provided is %s, which is incompatible with the provided serviceEnvironmentOrder.", d.JobQueueType)
+	case training && len(in.ServiceEnvironmentOrder) > 0:
+		q.Service, d.ServiceEnvironmentOrder = serviceOf(q.Scope, in.ServiceEnvironmentOrder)
+	}
+	if err := checkLimits(d.JobQueueType, in.JobStateTimeLimitActions); err != nil {
+		return err
+	}
 	if in.ComputeEnvironmentOrder != nil {
 		q.Environments, d.ComputeEnvironmentOrder = orderOf(q.Scope, in.ComputeEnvironmentOrder)
 	}
@@ -148,9 +208,10 @@ func mergeQueue(q *batch.Queue, in *api.UpdateJobQueueInput) {
 	d.Priority = cmp.Or(in.Priority, d.Priority)
 	q.Priority = api.Value(d.Priority)
 	d.State = cmp.Or(in.State, d.State)
+	return nil
 }
 
-// DeleteJobQueue removes a DISABLED queue; it is gone at once, and its jobs end (resources.md 3.4).
+// DeleteJobQueue removes a DISABLED queue, and its jobs end (resources.md 3.4).
 func (s *Service) DeleteJobQueue(ctx context.Context, in *api.DeleteJobQueueInput) (*api.DeleteJobQueueOutput, error) {
 	err := s.update(ctx, func(tx *batch.Tx) error {
 		arn, err := arnOf(scope(ctx), "job-queue", api.Value(in.JobQueue))

@@ -5,6 +5,7 @@ import (
 
 	"github.com/batch-local/batch-local/emulator/api"
 	"github.com/batch-local/batch-local/emulator/batch"
+	"github.com/batch-local/batch-local/emulator/ec2"
 )
 
 // What CreateJobQueue and UpdateJobQueue refuse (resources.md 3.2, 3.3).
@@ -26,16 +27,15 @@ func checkNewQueue(at batch.Scope, in *api.CreateJobQueueInput) error {
 		checkPriority(in.Priority),
 		checkTags(in.Tags),
 		checkServices(in),
-		checkOrder(at, in.ComputeEnvironmentOrder),
-		checkLimits(in.JobQueueType, in.JobStateTimeLimitActions),
+		checkOrders(at, in),
+		checkLimits(kindOf(in), in.JobStateTimeLimitActions),
 		checkPolicyKind(in.SchedulingPolicyArn),
 	)
 }
 
 func checkQueueUpdate(at batch.Scope, in *api.UpdateJobQueueInput) error {
-	if len(in.ServiceEnvironmentOrder) > 0 {
-		// Guess: a queue keeps its kind; the text is that of CreateJobQueue.
-		return api.Invalid("Job queues of type SAGEMAKER_TRAINING must have serviceEnvironmentOrder.")
+	if len(in.ServiceEnvironmentOrder) > 1 {
+		return api.Invalid("Job queue can only have 1 service environment.")
 	}
 	if in.ComputeEnvironmentOrder != nil {
 		if err := checkOrder(at, in.ComputeEnvironmentOrder); err != nil {
@@ -45,9 +45,23 @@ func checkQueueUpdate(at batch.Scope, in *api.UpdateJobQueueInput) error {
 	return firstOf(
 		oneOf("state", in.State),
 		checkPriority(in.Priority),
-		checkLimits("", in.JobStateTimeLimitActions),
 		checkPolicyKind(in.SchedulingPolicyArn),
 	)
+}
+
+// kindOf says whether a queue is to be for service jobs.
+func kindOf(in *api.CreateJobQueueInput) api.JobQueueType {
+	if len(in.ServiceEnvironmentOrder) > 0 {
+		return api.JobQueueTypeSagemakerTraining
+	}
+	return in.JobQueueType
+}
+
+func checkOrders(at batch.Scope, in *api.CreateJobQueueInput) error {
+	if len(in.ServiceEnvironmentOrder) > 0 {
+		return nil
+	}
+	return checkOrder(at, in.ComputeEnvironmentOrder)
 }
 
 func checkPriority(priority *int32) error {
@@ -58,7 +72,7 @@ func checkPriority(priority *int32) error {
 	return nil
 }
 
-// checkServices is about queues for service jobs, whose environments do not exist here.
+// checkServices is about queues for service jobs.
 func checkServices(in *api.CreateJobQueueInput) error {
 	services := in.ServiceEnvironmentOrder
 	training := in.JobQueueType == api.JobQueueTypeSagemakerTraining
@@ -75,10 +89,7 @@ func checkServices(in *api.CreateJobQueueInput) error {
 	case in.JobQueueType != "" && !training:
 		return api.Invalid("The jobQueueType provided is %s, which is incompatible with the provided serviceEnvironmentOrder.", in.JobQueueType)
 	}
-	if err := checkLimits(api.JobQueueTypeSagemakerTraining, in.JobStateTimeLimitActions); err != nil {
-		return err
-	}
-	return api.Invalid("Service environments must be created and valid before attaching them to a job queue.")
+	return nil
 }
 
 func checkOrder(at batch.Scope, order []api.ComputeEnvironmentOrder) error {
@@ -153,17 +164,23 @@ func checkPolicyKind(arn *string) error {
 	return nil
 }
 
-// checkPolicy finds the policy: there are none yet.
-func checkPolicy(arn *string) error {
-	if api.Value(arn) == "" {
+// checkPolicy finds the policy, which must be of a kind that the queue can have.
+func checkPolicy(at batch.Scope, state *batch.State, kind api.JobQueueType, arn string) error {
+	if arn == "" {
 		return nil
 	}
-	return api.Invalid("SchedulingPolicy %s not found.", *arn)
+	switch p := state.Policy(at, arn); {
+	case p == nil:
+		return api.Invalid("SchedulingPolicy %s not found.", arn)
+	case !p.FairShare() && kind != api.JobQueueTypeSagemakerTraining:
+		return api.Invalid("Quota Management feature is only supported for SageMaker Training job queues.")
+	}
+	return nil
 }
 
 // checkAttached holds what the core does not: the kind of the queue, and one architecture for all of its environments.
-func checkAttached(at batch.Scope, state *batch.State, kind api.JobQueueType, environments []batch.ARN) error {
-	if is := queueType(at, state, environments); is != kind {
+func checkAttached(at batch.Scope, state *batch.State, kind api.JobQueueType, environments []batch.ARN, service batch.ARN) error {
+	if is := queueType(at, state, environments, service); is != kind {
 		// The text was seen for EKS, in cdk-preflight, rule pf-batch-jq-type-matches-ce-type.
 		// Guess: by analogy for the others.
 		return api.Invalid("%s job queue type must have %s compute environment.", kind, kind)
@@ -175,7 +192,7 @@ func checkAttached(at batch.Scope, state *batch.State, kind api.JobQueueType, en
 			continue
 		}
 		for _, t := range e.Detail.ComputeResources.InstanceTypes {
-			arm, other = arm || armInstance(t), other || !armInstance(t)
+			arm, other = arm || ec2.Arm(t), other || !ec2.Arm(t)
 		}
 	}
 	if arm && other {

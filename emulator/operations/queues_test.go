@@ -171,7 +171,7 @@ func TestUpdateQueue(t *testing.T) {
 		{in: sdk.UpdateJobQueueInput{ComputeEnvironmentOrder: order("f1")}, text: "ECS job queue type must have ECS compute environment."},
 		{in: sdk.UpdateJobQueueInput{ComputeEnvironmentOrder: []types.ComputeEnvironmentOrder{}}, text: "computeEnvironmentOrder is required."},
 		{in: sdk.UpdateJobQueueInput{ComputeEnvironmentOrder: order("e1", arn("compute-environment", "e1"))}, text: "Duplicate ComputeEnvironments within order list."},
-		{in: sdk.UpdateJobQueueInput{SchedulingPolicyArn: aws.String(arn("scheduling-policy", "p"))}, text: "SchedulingPolicy " + arn("scheduling-policy", "p") + " not found."},
+		{in: sdk.UpdateJobQueueInput{SchedulingPolicyArn: aws.String(arn("scheduling-policy", "p"))}, text: "Cannot add a scheduling policy to a FIFO job queue."},
 		{in: sdk.UpdateJobQueueInput{JobStateTimeLimitActions: []types.JobStateTimeLimitAction{limit(func(a *types.JobStateTimeLimitAction) { a.Action = "TERMINATE" })}}, text: "Invalid job action. Valid job actions: [CANCEL]"},
 	} {
 		step.in.JobQueue = aws.String(arn("job-queue", "q"))

@@ -80,6 +80,31 @@ func table() []setting {
 			field: func(s *Settings) any { return &s.Emulator.JobRetention },
 		},
 		{
+			name: "lifelike", fallback: "false", check: truth,
+			help:  "let changes of state take as long as on AWS (default: no)",
+			field: func(s *Settings) any { return &s.Emulator.Lifelike },
+		},
+		{
+			name: "quotas", fallback: "false", check: truth,
+			help:  "refuse more resources than AWS's quotas allow (default: no)",
+			field: func(s *Settings) any { return &s.Emulator.Quotas },
+		},
+		{
+			name: "memory-budget", placeholder: "MiB", check: size,
+			help:  "memory of all jobs that run at once (default: the engine's less a reserve)",
+			field: func(s *Settings) any { return &s.Emulator.MemoryBudget },
+		},
+		{
+			name: "cpu-overcommit", placeholder: "F", fallback: "4", check: factor,
+			help:  "vCPUs of all jobs that run at once, for each processor",
+			field: func(s *Settings) any { return &s.Emulator.CPUOvercommit },
+		},
+		{
+			name: "seed", placeholder: "FILE", check: path,
+			help:  "YAML file of resources to create if they are missing (default: none)",
+			field: func(s *Settings) any { return &s.Emulator.Seed },
+		},
+		{
 			name: "allow-privileged", fallback: "false", check: truth,
 			help:  "let jobs have privileged containers, devices and host namespaces (default: no)",
 			field: func(s *Settings) any { return &s.Emulator.AllowPrivileged },
@@ -146,6 +171,10 @@ func (s setting) assign(field any, texts []string) {
 		*field, _ = time.ParseDuration(texts[0]) // was checked
 	case *string:
 		*field = texts[0]
+	case *int64:
+		*field, _ = strconv.ParseInt(texts[0], 10, 64)
+	case *float64:
+		*field, _ = strconv.ParseFloat(texts[0], 64)
 	case *bool:
 		*field, _ = strconv.ParseBool(texts[0])
 	case *slog.Level:

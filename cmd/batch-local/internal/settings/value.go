@@ -74,3 +74,17 @@ func network(text string) error {
 	}
 	return nil
 }
+
+func size(text string) error {
+	if n, err := strconv.ParseInt(text, 10, 64); err != nil || n <= 0 {
+		return errors.New("it must be a number of MiB above 0")
+	}
+	return nil
+}
+
+func factor(text string) error {
+	if f, err := strconv.ParseFloat(text, 64); err != nil || f <= 0 || f > 1e6 {
+		return errors.New("it must be a number above 0")
+	}
+	return nil
+}

@@ -1,4 +1,4 @@
-package operations
+package ec2
 
 import (
 	"regexp"
@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// instanceSizes are the EC2 instance types, families of the same sizes together. From the enumeration InstanceType of
+// sizes are the EC2 instance types, families of the same sizes together. From the enumeration InstanceType of
 // aws-sdk-go-v2/service/ec2 v1.344.2, without the Mac hosts, which Batch cannot use.
-func instanceSizes() []struct{ families, sizes string } {
+func sizes() []struct{ families, sizes string } {
 	return []struct{ families, sizes string }{
 		{"a1", "medium large xlarge 2xlarge 4xlarge metal"},
 		{"c1", "medium xlarge"},
@@ -90,8 +90,19 @@ func instanceSizes() []struct{ families, sizes string } {
 	}
 }
 
-// instanceBundles stand for several families (resources.md 1.12).
-func instanceBundles() []string { return []string{"optimal", "default_x86_64", "default_arm64"} }
+// Bundles stand for several families (resources.md 1.12).
+func Bundles() []string { return []string{"optimal", "default_x86_64", "default_arm64"} }
+
+// Families are those that a bundle stands for; nil if it is none.
+func Families(bundle string) []string {
+	switch bundle {
+	case "optimal", "default_x86_64":
+		return []string{"m6i", "c6i", "r6i", "c7i"}
+	case "default_arm64":
+		return []string{"m6g", "c6g", "r6g", "c7g"}
+	}
+	return nil
+}
 
 // Families by what their names say: of Graviton processors, and with NVIDIA GPUs.
 var (
@@ -99,29 +110,30 @@ var (
 	gpuFamily = regexp.MustCompile(`^(p|g|gr)\d`)
 )
 
-func familyOf(instanceType string) string {
+// Family is what comes before the dot of a type; a family is its own.
+func Family(instanceType string) string {
 	family, _, _ := strings.Cut(instanceType, ".")
 	return family
 }
 
-// armInstance says whether a type, family or bundle is of Graviton processors.
-func armInstance(name string) bool {
-	return name == "default_arm64" || armFamily.MatchString(familyOf(name))
+// Arm says whether a type, family or bundle is of Graviton processors.
+func Arm(name string) bool {
+	return name == "default_arm64" || armFamily.MatchString(Family(name))
 }
 
-// gpuInstance says whether a type or family needs the image for NVIDIA GPUs: g4ad has GPUs of AMD, and the image is not made for Graviton.
-func gpuInstance(name string) bool {
-	family := familyOf(name)
-	return gpuFamily.MatchString(family) && family != "g4ad" && !armInstance(name)
+// GPU says whether a type or family needs the image for NVIDIA GPUs: g4ad has GPUs of AMD, and the image is not made for Graviton.
+func GPU(name string) bool {
+	family := Family(name)
+	return gpuFamily.MatchString(family) && family != "g4ad" && !Arm(name)
 }
 
-// knownInstance says whether name is an instance type, a family or a bundle. Case matters.
-func knownInstance(name string) bool {
-	if slices.Contains(instanceBundles(), name) {
+// Known says whether name is an instance type, a family or a bundle. Case matters.
+func Known(name string) bool {
+	if slices.Contains(Bundles(), name) {
 		return true
 	}
 	family, size, exact := strings.Cut(name, ".")
-	for _, row := range instanceSizes() {
+	for _, row := range sizes() {
 		if slices.Contains(strings.Fields(row.families), family) {
 			return !exact || slices.Contains(strings.Fields(row.sizes), size)
 		}
@@ -129,10 +141,10 @@ func knownInstance(name string) bool {
 	return false
 }
 
-// allInstances is every name that knownInstance knows, for the message that lists them.
-func allInstances() []string {
-	all := instanceBundles()
-	for _, row := range instanceSizes() {
+// Names is every name that Known knows, for the message that lists them.
+func Names() []string {
+	all := Bundles()
+	for _, row := range sizes() {
 		for _, family := range strings.Fields(row.families) {
 			all = append(all, family)
 			for _, size := range strings.Fields(row.sizes) {
