@@ -91,7 +91,7 @@ func (e *Emulator) open() error {
 		return err
 	}
 	e.driver = watch(driver, c.Log)
-	e.runner = runner.New(e.engine, e.driver, runner.Options{OpenLog: e.openLog, TimeOf: e.clock.Of, Log: c.Log})
+	e.runner = runner.New(e.engine, e.driver, runner.Options{OpenLog: e.openLog, TimeOf: e.clock.Of, Bound: c.bound, Log: c.Log})
 	e.clock.Settle = e.runner.Calm
 	return nil
 }

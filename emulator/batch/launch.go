@@ -13,6 +13,9 @@ const stopSeconds = 30
 // TaskOf is what a driver needs to run the newest attempt of a job; false if the job has none, or if it is not itself what is run.
 func (s *State) TaskOf(j *Job) (Task, bool) {
 	a, d := j.Attempt(), s.definitions[j.Definition]
+	if j.Service != nil && a != nil {
+		return trainingTask(j, a)
+	}
 	if a == nil || d == nil || j.Nodes != nil {
 		return Task{}, false
 	}
@@ -60,6 +63,9 @@ func (s *State) TaskOf(j *Job) (Task, bool) {
 // LogStreams are where the output of an attempt goes: for each container the log group and the stream, by its name. A stream exists once the
 // container has run (events-logs-schedules.md 2.1).
 func (s *State) LogStreams(j *Job, a *Attempt) []LogStream {
+	if j.Service != nil {
+		return []LogStream{trainingStream(j, a)}
+	}
 	d := s.definitions[j.Definition]
 	if d == nil {
 		return nil

@@ -81,6 +81,9 @@ func (tx *Tx) SubmitService(s ServiceSubmission) (*Job, error) {
 		ID: JobID(tx.chance.UUID()), Scope: q.Scope, Name: s.Name, Queue: q.ARN, Tags: s.Tags, Status: Submitted, CreatedAt: tx.now,
 		Service: &s.Service, Share: s.Share, MilliVCPU: s.Service.Count * 1000,
 	}
+	if t, ok := TrainingInstance(s.Service.InstanceType); ok {
+		j.MemoryMiB = t.MiB
+	}
 	if s.Priority != nil {
 		j.Priority, j.Prioritized = *s.Priority, true
 	}
@@ -110,7 +113,14 @@ func (tx *Tx) PrioritizeService(j *Job, priority int32) {
 	tx.look(j.Queue)
 }
 
-// retryOf is a service job's strategy in the words of other jobs.
+// TerminateService ends a service job in whatever state it is. An unknown id is no error.
+func (tx *Tx) TerminateService(scope Scope, id JobID, reason string) {
+	if j := tx.ServiceJob(scope, id); j != nil && !Ended(j.Status) {
+		tx.terminate(j, reason)
+	}
+}
+
+// retry is a service job's strategy in the words of other jobs.
 func (v *Service) retry() *api.RetryStrategy {
 	if v.Retry == nil {
 		return nil
@@ -164,7 +174,7 @@ func (s *State) chooseService(q *Queue, j *Job) (*ServiceEnvironment, *Obstacle)
 	case !s.host.Ready:
 		return nil, &Obstacle{Kind: ObstacleEngine, Text: s.host.Reason}
 	}
-	return e, nil
+	return e, s.overloads(j)
 }
 
 // placeService gives a service job a new attempt. It is SCHEDULED, and STARTING at once.
@@ -200,9 +210,8 @@ func (tx *Tx) fillQuotas(q *Queue) {
 		if e, obstacle := tx.chooseQuota(q, head); obstacle == nil {
 			tx.placeService(head, e)
 			continue
-		} else if tx.preempt(q, head) {
-			tx.wait(head, obstacle)
 		} else {
+			tx.preempt(q, head)
 			tx.wait(head, obstacle)
 		}
 		stuck[head.Service.QuotaShare] = true
@@ -272,12 +281,12 @@ func (s *State) lendable(q *Queue, unit string) int64 {
 	return max(0, idle-borrowed)
 }
 
-// preempt stops jobs so that one has room that has a right to it, and answers whether it did, or had.
-func (tx *Tx) preempt(q *Queue, j *Job) bool {
+// preempt stops jobs so that one has room that has a right to it.
+func (tx *Tx) preempt(q *Queue, j *Job) {
 	e := tx.services.all[q.Service]
 	share := tx.quotas.all[quotaARN(q.ARN, j.Service.QuotaShare)]
 	if e == nil || share == nil || !e.Enabled() {
-		return false
+		return
 	}
 	unit, n := j.Service.InstanceType, j.Service.Count
 	own, used := share.limits()[unit], tx.used[capacity{share.ARN, unit}]
@@ -297,7 +306,7 @@ func (tx *Tx) preempt(q *Queue, j *Job) bool {
 			return v.Service.QuotaShare == j.Service.QuotaShare && v.Service.InstanceType == unit && v.Priority < j.Priority
 		})
 	default:
-		return false
+		return
 	}
 	var chosen []*Job
 	over := map[string]int64{}
@@ -319,12 +328,11 @@ func (tx *Tx) preempt(q *Queue, j *Job) bool {
 		chosen, missing = append(chosen, v), missing-v.Service.Count
 	}
 	if missing > 0 {
-		return false
+		return
 	}
 	for _, v := range chosen {
 		tx.changeAttempt(v, true, func(a *Attempt) { a.Desired, a.Preempted, a.Deadline = Stop, true, 0 })
 	}
-	return true
 }
 
 // running are the service jobs of a queue that hold capacity, those first that are to go first.

@@ -38,6 +38,8 @@ type Container struct {
 	Name    string // "default" for containerProperties (jobs.md 2.7)
 	Image   string
 	Command []string // empty: the image's own
+	// Entrypoint replaces the image's; empty does not.
+	Entrypoint []string
 	// Environment in order of precedence, low to high: a later entry of the same name wins.
 	Environment []api.KeyValuePair
 	MilliVCPU   int64
@@ -49,8 +51,18 @@ type Container struct {
 	DependsOn []api.TaskContainerDependency
 	// StopSeconds is the time between SIGTERM and SIGKILL.
 	StopSeconds int
+	// Files are put into the container before it starts.
+	Files []File
+	// FailureFile is where the container may say why it failed; empty is nowhere. Of service jobs.
+	FailureFile string
 	// Properties is the definition's own block, for whatever else it says. Read only.
 	Properties *api.ContainerProperties
+}
+
+// A File is put into a container before it starts. A path that ends in a slash is a folder's.
+type File struct {
+	Path    string
+	Content []byte
 }
 
 // A HostID is the id of a simulated EC2 instance.

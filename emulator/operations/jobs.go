@@ -30,6 +30,8 @@ func (s *Service) SubmitJob(ctx context.Context, in *api.SubmitJobInput) (*api.S
 		Definition: *in.JobDefinition,
 		Tags:       in.Tags,
 		Size:       arraySize(in),
+		Share:      api.Value(in.ShareIdentifier),
+		Priority:   in.SchedulingPriorityOverride,
 		Request: batch.Request{
 			Parameters:    in.Parameters,
 			Overrides:     overridesOf(in),
@@ -45,11 +47,6 @@ func (s *Service) SubmitJob(ctx context.Context, in *api.SubmitJobInput) (*api.S
 	}
 	var out api.SubmitJobOutput
 	err := s.update(ctx, func(tx *batch.Tx) error {
-		if in.ShareIdentifier != nil || in.SchedulingPriorityOverride != nil {
-			if tx.Queue(submission.Scope, submission.Queue) != nil {
-				return api.ClientError("Job with shareIdentifier or schedulingPriority can onlybe submitted to job queue with fair share scheduling policy.")
-			}
-		}
 		j, err := tx.Submit(submission)
 		if err != nil {
 			return err
@@ -77,6 +74,7 @@ func checkSubmission(in *api.SubmitJobInput, size int) error {
 		checkRetry(in.RetryStrategy),
 		checkTimeout(in.Timeout),
 		checkTags(in.Tags),
+		checkShareIdentifier(in.ShareIdentifier),
 		checkArray(in),
 		checkDependencyTypes(in.DependsOn),
 		checkOverrides(in),

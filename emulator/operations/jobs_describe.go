@@ -62,8 +62,12 @@ func Detail(state *batch.State, j *batch.Job) api.JobDetail {
 		IsCancelled:   onlyTrue(j.Cancelled),
 		IsTerminated:  onlyTrue(j.Terminated),
 
+		ShareIdentifier:              optional(&j.Share),
 		PlatformCapabilities:         []api.PlatformCapability{},
 		ConsumableResourceProperties: state.Consumables(j),
+	}
+	if j.Prioritized {
+		d.SchedulingPriority = &j.Priority
 	}
 	if on := state.DependsOn(j); len(on) > 0 {
 		d.DependsOn = on

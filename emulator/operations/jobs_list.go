@@ -21,7 +21,7 @@ func (s *Service) ListJobs(ctx context.Context, in *api.ListJobsInput) (*api.Lis
 	if err := checkSelector(in); err != nil {
 		return nil, err
 	}
-	match, err := filterOf(in.Filters)
+	match, err := filterOf(in.Filters, filterJobName, filterDefinition, filterBefore, filterAfter, filterShare)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +39,7 @@ func (s *Service) ListJobs(ctx context.Context, in *api.ListJobsInput) (*api.Lis
 	}
 	statuses := []batch.Status{batch.RunningOn}
 	switch {
-	case match != nil && in.Filters[0].Name != nil && *in.Filters[0].Name == filterShare && in.JobStatus != "":
+	case match != nil && combines(in.Filters) && in.JobStatus != "":
 		statuses = []batch.Status{in.JobStatus}
 	case match != nil:
 		statuses = batch.Statuses() // jobStatus is ignored
@@ -88,7 +88,7 @@ type listing struct {
 func (l *listing) queue(state *batch.State, q *batch.Queue) {
 	last := uint64(0)
 	for j := range state.JobsOfAnyBefore(q.ARN, l.statuses, l.from) {
-		if l.match != nil && !l.match(j) {
+		if j.Service != nil || l.match != nil && !l.match(j) {
 			continue
 		}
 		if len(l.out.JobSummaryList) == l.limit {
@@ -148,10 +148,16 @@ const (
 	filterShare      = "SHARE_IDENTIFIER"
 )
 
-// filterOf makes a test of the one filter that may be given; nil if there is none.
+// combines says whether a filter leaves jobStatus to count too; others have it ignored.
+func combines(filters []api.KeyValuesPair) bool {
+	name := api.Value(filters[0].Name)
+	return name == filterShare || name == filterQuotaShare
+}
+
+// filterOf makes a test of the one filter that may be given, of a name among those that are known; nil if there is none.
 //
 // Guess: several values of a filter match as one of them would; an unknown name is refused.
-func filterOf(filters []api.KeyValuesPair) (func(*batch.Job) bool, error) {
+func filterOf(filters []api.KeyValuesPair, known ...string) (func(*batch.Job) bool, error) {
 	if len(filters) == 0 {
 		return nil, nil
 	}
@@ -159,6 +165,9 @@ func filterOf(filters []api.KeyValuesPair) (func(*batch.Job) bool, error) {
 		return nil, api.Invalid("Only one filter key-value pair can be specified.")
 	}
 	name, values := api.Value(filters[0].Name), filters[0].Values
+	if !slices.Contains(known, name) {
+		return nil, api.Invalid("Filter %s is not valid. Valid values: [%s]", name, strings.Join(known, ", "))
+	}
 	var one func(j *batch.Job, value string) bool
 	switch name {
 	case filterJobName:
@@ -188,10 +197,9 @@ func filterOf(filters []api.KeyValuesPair) (func(*batch.Job) bool, error) {
 			return j.CreatedAt > at
 		}
 	case filterShare:
-		one = func(*batch.Job, string) bool { return false } // no queue has shares yet
-	default:
-		return nil, api.Invalid("Filter %s is not valid. Valid values: [%s]", name,
-			strings.Join([]string{filterJobName, filterDefinition, filterBefore, filterAfter, filterShare}, ", "))
+		one = func(j *batch.Job, value string) bool { return value == j.Share }
+	case filterQuotaShare:
+		one = func(j *batch.Job, value string) bool { return j.Service != nil && j.Service.QuotaShare == value }
 	}
 	return func(j *batch.Job) bool {
 		return slices.ContainsFunc(values, func(v string) bool { return one(j, v) })
@@ -219,6 +227,10 @@ func summary(state *batch.State, j *batch.Job, filtered bool) api.JobSummary {
 		StoppedAt:    nonzero(&j.StoppedAt),
 		IsCancelled:  onlyTrue(j.Cancelled),
 		IsTerminated: onlyTrue(j.Terminated),
+		// Guess: when these are there (jobs.md 13).
+		ShareIdentifier: optional(&j.Share),
+		ScheduledAt:     scheduledAt(j),
+		CapacityUsage:   []api.JobCapacityUsageSummary{{CapacityUnit: new("VCPU"), Quantity: new(float64(j.MilliVCPU) / 1000)}},
 	}
 	if filtered {
 		s.JobDefinition = (*string)(&j.Definition)

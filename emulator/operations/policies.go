@@ -91,6 +91,14 @@ func checkPolicies(fair *api.FairsharePolicy, quota *api.QuotaSharePolicy) error
 	return nil
 }
 
+// checkShareIdentifier is about that of a job.
+func checkShareIdentifier(name *string) error {
+	if n := api.Value(name); n != "" && !shareName.MatchString(n) {
+		return api.Invalid("ShareIdentifier name should match a valid pattern.")
+	}
+	return nil
+}
+
 // DescribeSchedulingPolicies answers the policies of the given ARNs in their order; unknown ones are left out (resources.md 0.6).
 func (s *Service) DescribeSchedulingPolicies(ctx context.Context, in *api.DescribeSchedulingPoliciesInput) (*api.DescribeSchedulingPoliciesOutput, error) {
 	if err := checkList("SchedulingPolicies", in.Arns, nil); err != nil {

@@ -59,6 +59,9 @@ type Availability struct {
 	Reason string
 	// Version and Endpoint of the engine, where there is one.
 	Version, Endpoint string
+	// CPUs and MemoryMiB are what the machine has on which attempts run; 0 is without bounds.
+	CPUs      int
+	MemoryMiB int64
 }
 
 // Capabilities are facts, not special cases.

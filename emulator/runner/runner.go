@@ -18,6 +18,8 @@ type Options struct {
 	OpenLog func(t batch.Task, c batch.Container) (Log, error)
 	// TimeOf is the emulator's time of a time of the machine; nil is the same.
 	TimeOf func(time.Time) time.Time
+	// Bound is how much may run at the same time on a machine; nil is without bounds.
+	Bound func(Availability) batch.HostUse
 	// Log takes what goes wrong; nil discards it.
 	Log *slog.Logger
 }
@@ -34,6 +36,7 @@ type Runner struct {
 	// finished are attempts whose drive was done before the engine's word that they are over was looked at.
 	finished map[batch.AttemptID]bool
 	closed   bool
+	bound    batch.HostUse
 	looking  bool          // attempts were taken from the engine, and not all were looked at
 	calm     chan struct{} // closed when something settled
 	tasks    sync.WaitGroup
@@ -54,6 +57,8 @@ type drive struct {
 	over bool
 	// removing says that its containers are being taken away under it.
 	removing bool
+	// reported says that the driver saw its end.
+	reported bool
 	// settled says that nothing happens until the clock moves; stopping that a stop is on its way to the driver.
 	settled, stopping bool
 }
@@ -91,8 +96,15 @@ func (r *Runner) watch(ctx context.Context) {
 		if a.Ready {
 			r.sweep(ctx)
 		}
+		most := batch.HostUse{}
+		if r.options.Bound != nil {
+			most = r.options.Bound(a)
+		}
+		r.mu.Lock()
+		r.bound = most
+		r.mu.Unlock()
 		err := r.engine.Update(ctx, func(tx *batch.Tx) error {
-			tx.SetHost(batch.Host{Ready: a.Ready, Reason: a.Reason})
+			tx.SetHost(batch.Host{Ready: a.Ready, Reason: a.Reason, Most: most})
 			return nil
 		})
 		if err != nil && ctx.Err() == nil {
@@ -164,19 +176,19 @@ func (r *Runner) look(id batch.AttemptID) {
 	d := r.running[id]
 	switch {
 	case r.closed:
-	case w == over && d != nil: // it is on its way out
+	case w == over && d != nil: // it is on its way out, or was taken from us: by a lost host
 		d.over = true
+		if !d.reported {
+			r.drop(id, d)
+		}
 	case w == over && r.finished[id]:
 		delete(r.finished, id)
 	case w == gone && d != nil:
-		d.cancel(ErrDetach)
-		if !d.removing { // a drive that was told to stop before does not hear of the detaching; without its containers it ends
-			d.removing = true
-			r.tasks.Go(func() { r.remove(context.Background(), id, true) })
-		}
+		r.drop(id, d)
 	case w == gone || w == over:
 		r.start(id, func(ctx context.Context) { r.remove(ctx, id, failed) })
 	case d == nil:
+		r.warn(task)
 		d = r.start(id, func(ctx context.Context) {
 			if r.drive(ctx, task) {
 				r.finish(id)
@@ -188,6 +200,27 @@ func (r *Runner) look(id batch.AttemptID) {
 			d.settled, d.stopping = d.settled && d.stopping, true
 			d.cancel(ErrStop)
 		}
+	}
+}
+
+// drop ends a drive that nobody waits for. The lock is held.
+func (r *Runner) drop(id batch.AttemptID, d *drive) {
+	d.cancel(ErrDetach)
+	if !d.removing { // a drive that was told to stop before does not hear of the detaching; without its containers it ends
+		d.removing = true
+		r.tasks.Go(func() { r.remove(context.Background(), id, true) })
+	}
+}
+
+// warn tells of a task that is more than the machine has; it runs all the same. The lock is held.
+func (r *Runner) warn(t batch.Task) {
+	var use batch.HostUse
+	for _, c := range t.Containers {
+		use.MiB, use.MilliVCPU = use.MiB+c.MemoryMiB, use.MilliVCPU+c.MilliVCPU
+	}
+	if most := r.bound; most.MiB > 0 && use.MiB > most.MiB || most.MilliVCPU > 0 && use.MilliVCPU > most.MilliVCPU {
+		r.options.Log.Warn("a job is larger than the machine; it runs alone, and may not get what it asks for", "attempt", t.Attempt,
+			"memoryMiB", use.MiB, "vcpus", float64(use.MilliVCPU)/1000, "boundMiB", most.MiB, "boundVCPUs", float64(most.MilliVCPU)/1000)
 	}
 }
 
@@ -244,6 +277,9 @@ func (r *Runner) drive(ctx context.Context, task batch.Task) bool {
 		}
 		if p.State == batch.Exited {
 			ended, failed = true, p.ExitCode == nil || *p.ExitCode != 0
+			r.mu.Lock()
+			r.running[task.Attempt].reported = true
+			r.mu.Unlock()
 		}
 		err := r.engine.Update(context.WithoutCancel(ctx), func(tx *batch.Tx) error {
 			tx.Report(p)
@@ -277,7 +313,7 @@ func (r *Runner) drive(ctx context.Context, task batch.Task) bool {
 		pause = min(2*pause, lastPause)
 	}
 	if !ended {
-		if w, _, _ := r.wanted(task.Attempt); w != gone {
+		if w, _, _ := r.wanted(task.Attempt); w != gone && w != over {
 			return false // left for the next process
 		}
 		failed = true

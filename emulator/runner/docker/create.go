@@ -34,6 +34,7 @@ func (d *Driver) translate(t batch.Task, c batch.Container) (*container.Config, 
 	}
 	config := &container.Config{
 		Image:        c.Image,
+		Entrypoint:   c.Entrypoint,
 		Cmd:          c.Command,
 		Env:          environment(c.Environment),
 		User:         api.Value(p.User),

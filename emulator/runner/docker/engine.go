@@ -101,6 +101,10 @@ func (e *engine) connect(ctx context.Context) error {
 		filters.Arg("label", labelInstance+"="+e.driver.options.Instance),
 		filters.Arg("event", string(events.ActionStart)), filters.Arg("event", string(events.ActionDie)), filters.Arg("event", string(events.ActionOOM)), filters.Arg("event", string(events.ActionDestroy)),
 	)})
+	machine, err := c.Info(asking)
+	if err != nil {
+		return err
+	}
 	select {
 	case err := <-errs:
 		return err
@@ -108,7 +112,7 @@ func (e *engine) connect(ctx context.Context) error {
 	}
 	e.connections.Add(1)
 	e.driver.boxes.reconnect(ctx, version.Arch)
-	e.set(runner.Availability{Ready: true, Version: version.Version, Endpoint: c.DaemonHost()}, version.Arch)
+	e.set(runner.Availability{Ready: true, Version: version.Version, Endpoint: c.DaemonHost(), CPUs: machine.NCPU, MemoryMiB: machine.MemTotal / mib}, version.Arch)
 	e.wakeAll() // what happened while nobody listened
 	for {
 		select {

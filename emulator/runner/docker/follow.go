@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -87,6 +88,9 @@ func (r *run) look(ctx context.Context) (ended bool, err error) {
 	}
 	r.close()
 	p := batch.Report{State: batch.Exited, ExitCode: new(int32(is.State.ExitCode)), Reason: exitReason(is.State.OOMKilled || r.killedForMemory(is.State.ExitCode), is.State.Error)}
+	if is.State.ExitCode != 0 {
+		p.Reason = cmp.Or(p.Reason, r.failureText(ctx))
+	}
 	if at, err := time.Parse(time.RFC3339Nano, is.State.FinishedAt); err == nil {
 		p.At = max(at.UnixMilli(), r.since.UnixMilli())
 	}

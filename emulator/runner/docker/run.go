@@ -148,6 +148,9 @@ func (r *run) create(ctx context.Context, config *container.Config, host *contai
 		switch {
 		case err == nil:
 			r.know(created.ID)
+			if err := r.put(limited); err != nil {
+				return fail(cannotCreate, "created", "4m0s", err)
+			}
 			return ctx.Err()
 		case cerrdefs.IsConflict(err):
 			return r.conflict(ctx, name)

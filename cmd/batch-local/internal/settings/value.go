@@ -76,7 +76,7 @@ func network(text string) error {
 }
 
 func size(text string) error {
-	if n, err := strconv.ParseInt(text, 10, 64); err != nil || n <= 0 {
+	if n, err := strconv.ParseInt(text, 10, 64); text != "" && (err != nil || n <= 0) {
 		return errors.New("it must be a number of MiB above 0")
 	}
 	return nil
