@@ -25,10 +25,15 @@ func (e *Emulator) Info() Info {
 		Addresses: append([]string{}, e.addresses...),
 		Account:   e.config.Account,
 		Region:    e.config.Region,
-		Limits:    control.Limits{RequestBytes: maxRequest},
+		Limits:    e.limits(),
 		DataDir:   e.config.DataDir,
 		Clock:     e.Clock(),
 	}
+}
+
+func (e *Emulator) limits() control.Limits {
+	most := e.config.bound(e.driver.availability())
+	return control.Limits{RequestBytes: maxRequest, MemoryMiB: most.MiB, VCPUs: float64(most.MilliVCPU) / 1000}
 }
 
 func (e *Emulator) engineInfo() control.Engine {

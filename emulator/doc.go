@@ -37,6 +37,7 @@
 //	clock             the emulator's time: the machine's, until somebody moves it
 //	events            the latest changes of jobs, as EventBridge tells them
 //	logs              streams of what jobs print, and the CloudWatch Logs API over them
+//	seed              resources to create at the start, from a file
 //	control           /_emulator/ and health
 //
 // depend_test.go holds the table of who may import whom, with reasons.

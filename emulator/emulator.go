@@ -44,6 +44,9 @@ type Emulator struct {
 // Info describes a running emulator.
 type Info = control.Info
 
+// Why says why a job waits.
+type Why = control.Why
+
 // New starts everything but listeners. Close ends it.
 func New(c Config) (*Emulator, error) {
 	if err := c.Validate(); err != nil {
@@ -52,6 +55,9 @@ func New(c Config) (*Emulator, error) {
 	e := &Emulator{config: c.withDefaults()}
 	if err := e.open(); err != nil {
 		return nil, errors.Join(err, e.closeStores())
+	}
+	if err := e.plant(context.Background()); err != nil {
+		return nil, errors.Join(err, e.abandon())
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	e.stop = stop
@@ -118,6 +124,12 @@ func (e *Emulator) shut(ctx context.Context) error {
 	err := e.runner.Shutdown(ctx, keep)
 	e.engine.Close()
 	return errors.Join(err, e.closeStores())
+}
+
+// abandon ends one that was opened and never ran.
+func (e *Emulator) abandon() error {
+	e.engine.Close()
+	return errors.Join(e.driver.Close(context.Background(), true), e.closeStores())
 }
 
 func (e *Emulator) closeStores() error {

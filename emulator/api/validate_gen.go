@@ -220,11 +220,6 @@ func (in *CreateSchedulingPolicyInput) check(at string) error {
 			return err
 		}
 	}
-	if in.QuotaSharePolicy != nil {
-		if err := in.QuotaSharePolicy.check(at + "quotaSharePolicy."); err != nil {
-			return err
-		}
-	}
 	return nil
 }
 
@@ -847,16 +842,6 @@ func (in *QuotaShareCapacityLimit) check(at string) error {
 	return nil
 }
 
-func (in *QuotaSharePolicy) check(at string) error {
-	if in.IdleResourceAssignmentStrategy == "" {
-		return required(at, "idleResourceAssignmentStrategy")
-	}
-	if err := known(at, "idleResourceAssignmentStrategy", in.IdleResourceAssignmentStrategy); err != nil {
-		return err
-	}
-	return nil
-}
-
 func (in *QuotaSharePreemptionConfiguration) check(at string) error {
 	if in.InSharePreemption == "" {
 		return required(at, "inSharePreemption")
@@ -1267,11 +1252,6 @@ func (in *UpdateSchedulingPolicyInput) check(at string) error {
 	}
 	if in.FairsharePolicy != nil {
 		if err := in.FairsharePolicy.check(at + "fairsharePolicy."); err != nil {
-			return err
-		}
-	}
-	if in.QuotaSharePolicy != nil {
-		if err := in.QuotaSharePolicy.check(at + "quotaSharePolicy."); err != nil {
 			return err
 		}
 	}

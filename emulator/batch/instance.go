@@ -263,6 +263,15 @@ func (tx *Tx) Reclaim(host HostID) {
 	}
 }
 
+// ReclaimHost is Reclaim for whoever has only an id; false if there is no such instance.
+func (tx *Tx) ReclaimHost(host HostID) bool {
+	if tx.instances[host] == nil && tx.loads[host] == nil {
+		return false
+	}
+	tx.Reclaim(host)
+	return true
+}
+
 // lose ends a job's attempt without asking whoever runs it, who has to take away what is left of it.
 func (tx *Tx) lose(j *Job, reason string) {
 	if a := j.Live(); a != nil {

@@ -39,6 +39,7 @@ const (
 	ObstacleConsumable   = "consumable"   // units of a resource
 	ObstacleHold         = "hold"
 	ObstacleDependency   = "dependency"
+	ObstacleChild        = "child" // of an array
 	ObstacleQueue        = "queue" // another job comes first
 )
 

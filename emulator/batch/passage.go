@@ -38,6 +38,20 @@ func beingModified(verb string, settles int64) error {
 	return refused("Cannot %s, resource is being modified", verb)
 }
 
+// Settle ends the passage of every resource now.
+func (tx *Tx) Settle() {
+	var passing []Record
+	tx.deadlines.Scan(func(d deadline) bool {
+		if d.key.Kind != KindJob && d.key.Kind != KindInstance {
+			passing = append(passing, tx.record(d.key))
+		}
+		return true
+	})
+	for _, r := range passing {
+		tx.settled(r)
+	}
+}
+
 // settled ends the passage of a resource.
 func (tx *Tx) settled(r Record) {
 	switch r := r.(type) {

@@ -23,6 +23,10 @@ type Emulator interface {
 	Wait(ctx context.Context, job string, until api.JobStatus) (*api.JobDetail, error)
 	// WaitIdle answers when no job is on its way.
 	WaitIdle(ctx context.Context, scope Scope) error
+	// Why says why a job is not further than it is. ErrUnknown if there is no such job.
+	Why(ctx context.Context, job string) (Why, error)
+	// Reclaim takes an instance away, or what a job runs on. ErrUnknown if there is no such instance or job, ErrConflict if the job runs on nothing.
+	Reclaim(ctx context.Context, r Reclaim) error
 	// Clock is the emulator's time; MoveClock answers when everything that was due has happened.
 	Clock() Clock
 	MoveClock(ctx context.Context, m Move) (Clock, error)
@@ -76,6 +80,9 @@ type Engine struct {
 type Limits struct {
 	// RequestBytes is the size of the largest request that is read.
 	RequestBytes int64 `json:"requestBytes"`
+	// MemoryMiB and VCPUs are what all jobs together may take of the machine at the same time; 0 is without bound.
+	MemoryMiB int64   `json:"memoryMiB"`
+	VCPUs     float64 `json:"vcpus"`
 }
 
 // New answers /_emulator/, /livez, /readyz and /_localstack/.
@@ -88,6 +95,8 @@ func New(e Emulator) http.Handler {
 	r.HandleFunc("/_emulator/info", info(e)).Methods(http.MethodGet)
 	r.HandleFunc("/_emulator/reset", reset(e)).Methods(http.MethodPost)
 	r.HandleFunc("/_emulator/wait", wait(e)).Methods(http.MethodGet)
+	r.HandleFunc("/_emulator/why", why(e)).Methods(http.MethodGet)
+	r.HandleFunc("/_emulator/reclaim", reclaim(e)).Methods(http.MethodPost)
 	r.HandleFunc("/_emulator/clock", readClock(e)).Methods(http.MethodGet)
 	r.HandleFunc("/_emulator/clock", moveClock(e)).Methods(http.MethodPost)
 	for _, which := range []Script{Outcomes, Holds} {

@@ -18,7 +18,7 @@ func (s *Service) CreateJobQueue(ctx context.Context, in *api.CreateJobQueueInpu
 	arn := at.ARN("job-queue", *in.JobQueueName)
 	environments, order := orderOf(at, in.ComputeEnvironmentOrder)
 	detail := &api.JobQueueDetail{
-		ComputeEnvironmentOrder:  order,
+		ComputeEnvironmentOrder:  list(order),
 		JobQueueArn:              new(string(arn)),
 		JobQueueName:             in.JobQueueName,
 		JobStateTimeLimitActions: list(in.JobStateTimeLimitActions),

@@ -51,6 +51,13 @@ func (c *Client) Reset(ctx context.Context) error {
 	return c.control(ctx, http.MethodPost, "/_emulator/reset", nil, nil)
 }
 
+// Why says why a job is not further than it is.
+func (c *Client) Why(ctx context.Context, job string) (emulator.Why, error) {
+	var why emulator.Why
+	err := c.control(ctx, http.MethodGet, "/_emulator/why", url.Values{"job": {job}}, &why)
+	return why, err
+}
+
 // Ready answers nil if the server says that it can work.
 func (c *Client) Ready(ctx context.Context) error {
 	return c.control(ctx, http.MethodGet, "/readyz", nil, nil)

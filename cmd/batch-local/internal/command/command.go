@@ -75,7 +75,7 @@ jobs as containers on your own Docker.`,
 		}
 	}
 	group("server", p.serve(), p.env(), p.doctor(), p.healthcheck(), p.reset())
-	group("jobs", p.run(), p.jobs(), p.logs(), p.wait(), p.events())
+	group("jobs", p.run(), p.jobs(), p.logs(), p.wait(), p.why(), p.events())
 	group("help", p.versionCommand())
 	return root
 }

@@ -51,6 +51,7 @@ func engine(ctx context.Context, p Patient, info *emulator.Info) []Finding {
 	findings := []Finding{version(e)}
 	findings = append(findings, platform(e)...)
 	findings = append(findings, limits(e)...)
+	findings = append(findings, machine(e, info))
 	findings = append(findings, space(e)...)
 	return append(findings, leftovers(e, info)...)
 }
@@ -121,6 +122,16 @@ func limits(e Engine) []Finding {
 		lacks(Warning, "CPU limits are not enforced: a job may take more than its vCPUs", "use a kernel with CONFIG_CFS_BANDWIDTH; a rootless engine needs the cpu controller delegated")
 	}
 	return findings
+}
+
+// machine says how much all jobs together get of the engine's machine.
+func machine(e Engine, info *emulator.Info) Finding {
+	milli, mib := emulator.Config{}.Bound(e.CPUs, e.Memory>>20)
+	vcpus := float64(milli) / 1000
+	if info != nil && info.Limits.MemoryMiB > 0 {
+		vcpus, mib = info.Limits.VCPUs, info.Limits.MemoryMiB
+	}
+	return Finding{Well, "machine", fmt.Sprintf("jobs that run at once get %d MiB and %g vCPUs together; further ones wait", mib, vcpus), "serve --memory-budget and --cpu-overcommit change that"}
 }
 
 // space looks at the disk of an engine on this host.

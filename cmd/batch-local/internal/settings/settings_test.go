@@ -38,7 +38,7 @@ func defaults() Settings {
 	return Settings{
 		Emulator: emulator.Config{
 			Listen: []string{"127.0.0.1:22824"}, Driver: "docker", Account: "000000000000", Region: "us-east-1",
-			KeepContainers: "never", Pull: "missing", JobNetwork: "batch-local", JobRetention: 168 * time.Hour,
+			KeepContainers: "never", CPUOvercommit: 4, Pull: "missing", JobNetwork: "batch-local", JobRetention: 168 * time.Hour,
 		},
 		LogLevel: slog.LevelInfo,
 	}
@@ -212,7 +212,7 @@ func TestOtherCommands(t *testing.T) {
 func TestTable(t *testing.T) {
 	for _, row := range table() {
 		switch row.field(new(Settings)).(type) {
-		case *string, *[]string, *bool, *slog.Level, *time.Duration:
+		case *string, *[]string, *bool, *slog.Level, *time.Duration, *int64, *float64:
 		default:
 			t.Errorf("%s: assign knows no %T", row.name, row.field(new(Settings)))
 		}

@@ -16,6 +16,8 @@ var leftToOperations = set(
 	// resources.md 3.2.
 	"CreateJobQueueInput.jobQueueType", "CreateJobQueueInput.computeEnvironmentOrder",
 	"JobStateTimeLimitAction.action", "JobStateTimeLimitAction.state", "JobStateTimeLimitAction.maxTimeSeconds", "JobStateTimeLimitAction.reason",
+	// resources.md 5.1.
+	"QuotaSharePolicy.idleResourceAssignmentStrategy",
 	// jobs.md 3.1: any letter case.
 	"EvaluateOnExit.action",
 	// jobs.md 10.6.
