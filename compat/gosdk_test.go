@@ -111,8 +111,8 @@ func TestGoSDK(t *testing.T) {
 		}
 		_, err = c.SubmitServiceJob(ctx, &batch.SubmitServiceJobInput{JobName: aws.String("a"), JobQueue: &ec2, ServiceJobType: types.ServiceJobTypeSagemakerTraining, ServiceRequestPayload: aws.String("{}")})
 		var api smithy.APIError
-		if !errors.As(err, &api) || api.ErrorCode() != "ClientException" || !strings.Contains(api.ErrorMessage(), "SubmitServiceJob is not available in batch-local yet") {
-			t.Errorf("an operation of later answers %v", err)
+		if !errors.As(err, &api) || api.ErrorCode() != "ClientException" || !strings.Contains(api.ErrorMessage(), "AlgorithmSpecification.TrainingImage") {
+			t.Errorf("a payload that is none: %v", err)
 		}
 	})
 

@@ -9,6 +9,7 @@ import (
 	"github.com/batch-local/batch-local/emulator/batch"
 	"github.com/batch-local/batch-local/emulator/clock"
 	"github.com/batch-local/batch-local/emulator/control"
+	"github.com/batch-local/batch-local/emulator/events"
 	"github.com/batch-local/batch-local/emulator/operations"
 )
 
@@ -44,8 +45,13 @@ func (e *Emulator) Follow(ctx context.Context, scope control.Scope, span control
 
 func (e *Emulator) envelope(ctx context.Context, number uint64, event batch.Event) (data []byte, err error) {
 	viewErr := e.engine.View(ctx, func(s *batch.State) {
-		envelope, failed := e.events.StateChange(number, event, operations.Detail(s, event.Was))
-		if err = failed; err == nil {
+		var envelope events.Envelope
+		if event.Was.Service != nil {
+			envelope, err = e.events.ServiceStateChange(number, event, operations.ServiceDetail(event.Was))
+		} else {
+			envelope, err = e.events.StateChange(number, event, operations.Detail(s, event.Was))
+		}
+		if err == nil {
 			data, err = json.Marshal(envelope)
 		}
 	})

@@ -143,7 +143,7 @@ type Envelope struct {
 // StateChange is the envelope of a job's change of status. detail is the job as DescribeJobs showed it then.
 func (s *Stream) StateChange(number uint64, e batch.Event, detail api.JobDetail) (Envelope, error) {
 	j := e.Was
-	arn, tagged := string(j.ARN()), string(j.ARN())
+	tagged := string(j.ARN())
 	if j.ID.Mark() == batch.MarkChild {
 		tagged = string(j.Scope.ARN("job", string(j.ID.Parent())))
 	}
@@ -155,13 +155,24 @@ func (s *Stream) StateChange(number uint64, e batch.Event, detail api.JobDetail)
 	if detail.PropagateTags == nil {
 		detail.PropagateTags = new(false)
 	}
+	return s.envelope(number, e, "Batch Job State Change", detail)
+}
+
+// ServiceStateChange is that of a service job. detail is the job as DescribeServiceJob showed it then.
+func (s *Stream) ServiceStateChange(number uint64, e batch.Event, detail api.DescribeServiceJobOutput) (Envelope, error) {
+	detail.Tags, detail.ServiceRequestPayload = nil, nil
+	return s.envelope(number, e, "Batch Service Job State Change", detail)
+}
+
+func (s *Stream) envelope(number uint64, e batch.Event, kind string, detail any) (Envelope, error) {
 	data, err := json.Marshal(detail)
 	if err != nil {
 		return Envelope{}, err
 	}
+	j := e.Was
 	return Envelope{
 		Version: "0", ID: uuid.NewSHA1(s.space, binary.BigEndian.AppendUint64(nil, number)).String(),
-		DetailType: "Batch Job State Change", Source: "aws.batch", Account: j.Scope.Account, Region: j.Scope.Region,
-		Time: time.UnixMilli(e.At).UTC().Format(time.RFC3339), Resources: []string{arn}, Detail: data,
+		DetailType: kind, Source: "aws.batch", Account: j.Scope.Account, Region: j.Scope.Region,
+		Time: time.UnixMilli(e.At).UTC().Format(time.RFC3339), Resources: []string{string(j.ARN())}, Detail: data,
 	}, nil
 }

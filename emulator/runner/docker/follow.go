@@ -98,8 +98,8 @@ func (r *run) look(ctx context.Context) (ended bool, err error) {
 	return true, nil
 }
 
-// oomTime is how long the engine's word of a memory kill may be behind the exit that follows from it.
-const oomTime = 250 * time.Millisecond
+// oomTime is how long the engine's word of a memory kill may be behind the exit that follows from it. Only a job that SIGKILL ended, and not ours, waits for it.
+const oomTime = 2 * time.Second
 
 // killedForMemory says whether a container that was killed, and not by us, was killed for its memory. On a busy machine the engine hears of
 // that only after the exit, and then its state does not tell it.
