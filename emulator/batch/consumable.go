@@ -172,38 +172,65 @@ func (s *State) lacks(j *Job) ARN {
 	return ""
 }
 
+// parkFirsts parks the first jobs of a queue's lines whose resources are not free, and says whether there were any: others are the first then.
+func (tx *Tx) parkFirsts(q *Queue) bool {
+	l := tx.waiting[q.ARN]
+	if l == nil || len(tx.consumers) == 0 {
+		return false
+	}
+	var lacking []*Job
+	for _, order := range l.of {
+		first, _ := order.Min()
+		if j := tx.jobs[first.id]; tx.lacks(j) != "" {
+			lacking = append(lacking, j)
+		}
+	}
+	slices.SortFunc(lacking, bySubmission)
+	for _, j := range lacking {
+		tx.park(j)
+	}
+	return len(lacking) > 0
+}
+
 // park lets the others pass a job whose resources are not free.
-func (tx *Tx) park(j *Job) bool {
+func (tx *Tx) park(j *Job) {
 	arn := tx.lacks(j)
 	if arn == "" {
-		return false
+		return
 	}
 	tx.wait(j, nil)
 	tx.change(j, func(j *Job) { j.Lacks = arn })
-	return true
+	for _, c := range j.Consumes { // it had come back for one of them: let others have it
+		if c.Resource != arn {
+			tx.unpark(c.Resource)
+		}
+	}
 }
 
-// unpark puts as many jobs back into their lines as a resource is free for, in order.
+// unpark puts jobs back into their lines: of each line as many as a resource is free for, in order. Who comes first of several lines and queues
+// is decided there.
 func (tx *Tx) unpark(arn ARN) {
-	order, r := tx.lacking[arn], tx.consumables.all[arn]
-	if order == nil || r == nil {
+	l, r := tx.lacking[arn], tx.consumables.all[arn]
+	if l == nil || r == nil {
 		return
 	}
-	free := tx.Free(r)
 	var back []*Job
-	order.Scan(func(e entry) bool {
-		j := tx.jobs[e.id]
-		for _, c := range j.Consumes {
-			if c.Resource == arn {
-				if c.Quantity > free {
-					return false
+	for _, order := range l.of {
+		free := tx.Free(r)
+		order.Scan(func(e entry) bool {
+			j := tx.jobs[e.id]
+			for _, c := range j.Consumes {
+				if c.Resource == arn {
+					free -= c.Quantity
 				}
-				free -= c.Quantity
 			}
-		}
-		back = append(back, j)
-		return free > 0
-	})
+			if free >= 0 {
+				back = append(back, j)
+			}
+			return free > 0
+		})
+	}
+	slices.SortFunc(back, bySubmission)
 	for _, j := range back {
 		tx.change(j, func(j *Job) { j.Lacks = "" })
 		tx.look(j.Queue)

@@ -76,7 +76,7 @@ func (s *State) indexWaiting(j *Job, sign int64) {
 		if j.Lacks == "" {
 			s.line(j, sign)
 		} else {
-			file(s.lacking, j.Lacks, entryInLine(j), sign)
+			enter(s.lacking, j.Lacks, lineKey{j.Queue, j.lineOf()}, j, sign)
 		}
 	}
 	if j.Held {

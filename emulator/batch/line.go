@@ -19,12 +19,13 @@ import (
 //
 // The job that comes first is the head. If it cannot be placed nothing behind it is.
 
-// lines are those of one queue.
+// lines are those of one queue, or what is out of them for want of a consumable resource.
 type lines struct {
-	of   map[string]*btree.BTreeG[entry] // by share, or quota share; "" in a FIFO queue
+	of   map[lineKey]*btree.BTreeG[entry]
 	jobs int
 }
 
+// lineKey names a line by its share, or quota share; "" in a FIFO queue.
 type lineKey struct {
 	queue ARN
 	line  string
@@ -48,14 +49,19 @@ func (j *Job) lineKey() lineKey {
 
 // line adds a job to its line, or takes it away.
 func (s *State) line(j *Job, sign int64) {
-	l := s.waiting[j.Queue]
+	enter(s.waiting, j.Queue, lineKey{j.Queue, j.lineOf()}, j, sign)
+}
+
+// enter adds a job to a line of those that are somebody's, or takes it away.
+func enter(all map[ARN]*lines, of ARN, at lineKey, j *Job, sign int64) {
+	l := all[of]
 	if l == nil {
-		l = &lines{of: map[string]*btree.BTreeG[entry]{}}
-		s.waiting[j.Queue] = l
+		l = &lines{of: map[lineKey]*btree.BTreeG[entry]{}}
+		all[of] = l
 	}
-	file(l.of, j.lineOf(), entryInLine(j), sign)
+	file(l.of, at, entryInLine(j), sign)
 	if l.jobs += int(sign); l.jobs == 0 {
-		delete(s.waiting, j.Queue)
+		delete(all, of)
 	}
 }
 
@@ -81,14 +87,16 @@ func (s *State) rankOf(q *Queue, f *fairness, line string, first entry, extra, n
 
 // head is the job that is to be placed next; nil if none waits. Of a queue with quota shares it is not asked.
 func (tx *Tx) head(q *Queue) *Job {
+	for tx.parkFirsts(q) {
+	}
 	l := tx.waiting[q.ARN]
 	if l == nil {
 		return nil
 	}
 	f := tx.fairnessOf(q)
 	if f != nil {
-		for line := range l.of {
-			if sh := tx.shareOf(q.ARN, line); sh != nil {
+		for at := range l.of {
+			if sh := tx.shareOf(q.ARN, at.line); sh != nil {
 				sh.advance(tx.now, f.window)
 			}
 		}
@@ -104,9 +112,9 @@ func (s *State) headAt(q *Queue, now int64) *Job {
 	}
 	f := s.fairnessOf(q)
 	var best rank
-	for line, order := range l.of {
+	for at, order := range l.of {
 		first, _ := order.Min()
-		if r := s.rankOf(q, f, line, first, 0, now); best.first.id == "" || compareRanks(r, best) < 0 {
+		if r := s.rankOf(q, f, at.line, first, 0, now); best.first.id == "" || compareRanks(r, best) < 0 {
 			best = r
 		}
 	}
@@ -125,13 +133,13 @@ func (s *State) Front(q *Queue, now int64, n int) []*Job {
 	f := s.fairnessOf(q)
 	var cursors []*cursor
 	if l := s.waiting[q.ARN]; l != nil {
-		for line, order := range l.of {
-			c := &cursor{line: line}
+		for at, order := range l.of {
+			c := &cursor{line: at.line}
 			order.Scan(func(e entry) bool {
 				c.rest = append(c.rest, e)
 				return len(c.rest) < n
 			})
-			c.rank = s.rankOf(q, f, line, c.rest[0], 0, now)
+			c.rank = s.rankOf(q, f, c.line, c.rest[0], 0, now)
 			cursors = append(cursors, c)
 		}
 	}
@@ -152,16 +160,20 @@ func (s *State) Front(q *Queue, now int64, n int) []*Job {
 
 // parked are jobs of a queue that wait for consumable resources.
 func (s *State) parked(q *Queue, n int) (list []*Job) {
-	if n <= 0 || len(s.lacking) == 0 {
+	if n <= 0 {
 		return nil
 	}
-	for _, order := range s.lacking {
-		order.Scan(func(e entry) bool {
-			if j := s.jobs[e.id]; j.Queue == q.ARN {
-				list = append(list, j)
+	for _, l := range s.lacking {
+		for at, order := range l.of {
+			if at.queue != q.ARN {
+				continue
 			}
-			return true
-		})
+			left := n
+			order.Scan(func(e entry) bool {
+				list, left = append(list, s.jobs[e.id]), left-1
+				return left > 0
+			})
+		}
 	}
 	slices.SortFunc(list, bySubmission)
 	return list[:min(n, len(list))]
@@ -171,9 +183,9 @@ func (s *State) parked(q *Queue, n int) (list []*Job) {
 func (s *State) QuotaFront(q *Queue) map[string]*Job {
 	heads := map[string]*Job{}
 	if l := s.waiting[q.ARN]; l != nil {
-		for line, order := range l.of {
+		for at, order := range l.of {
 			first, _ := order.Min()
-			heads[line] = s.jobs[first.id]
+			heads[at.line] = s.jobs[first.id]
 		}
 	}
 	return heads

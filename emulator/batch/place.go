@@ -62,9 +62,6 @@ func (tx *Tx) next(q *Queue, head *Job) bool {
 	if tx.hold(head) { // the others pass it
 		return true
 	}
-	if tx.park(head) {
-		return true
-	}
 	if tx.overridesTooLong(head) {
 		tx.setStatus(head, Failed, ReasonOverridesTooLong, nil)
 		return true

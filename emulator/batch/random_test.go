@@ -498,6 +498,7 @@ func text(r Record) string {
 
 // fingerprint is all of a state, indexes included, but for the last number given.
 func fingerprint(s *State) string {
+	type inLines = lines
 	var lines []string
 	for r := range s.Records() {
 		lines = append(lines, text(r))
@@ -508,20 +509,16 @@ func fingerprint(s *State) string {
 			return true
 		})
 	}
-	for queue, l := range s.waiting {
-		for line, order := range l.of {
-			order.Scan(func(e entry) bool {
-				lines = append(lines, fmt.Sprint("waiting ", queue, line, e))
-				return true
-			})
+	for _, all := range []map[ARN]*inLines{s.waiting, s.lacking} {
+		for of, l := range all {
+			for at, order := range l.of {
+				order.Scan(func(e entry) bool {
+					lines = append(lines, fmt.Sprint("in line ", of, at, e))
+					return true
+				})
+			}
+			lines = append(lines, fmt.Sprint("in line ", of, l.jobs))
 		}
-		lines = append(lines, fmt.Sprint("waiting ", queue, l.jobs))
-	}
-	for resource, order := range s.lacking {
-		order.Scan(func(e entry) bool {
-			lines = append(lines, fmt.Sprint("lacking ", resource, e))
-			return true
-		})
 	}
 	for resource, order := range s.consumers {
 		order.Scan(func(e entry) bool {

@@ -218,8 +218,8 @@ func (tx *Tx) fillQuotas(q *Queue) {
 	}
 	for at, id := range tx.blocked {
 		if j := tx.jobs[id]; at.queue == q.ARN {
-			if l := tx.waiting[q.ARN]; l != nil && l.of[at.line] != nil {
-				if first, _ := l.of[at.line].Min(); first.id == id {
+			if l := tx.waiting[q.ARN]; l != nil && l.of[at] != nil {
+				if first, _ := l.of[at].Min(); first.id == id {
 					continue
 				}
 			}

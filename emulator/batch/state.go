@@ -35,7 +35,7 @@ type State struct {
 	quotasOf        map[ARN]map[ARN]bool           // queue to its quota shares
 	jobOrder        map[place]*btree.BTreeG[entry] // jobs without a parent
 	waiting         map[ARN]*lines                 // queue to what may be placed: RUNNABLE jobs, children, multi-node jobs
-	lacking         map[ARN]*btree.BTreeG[entry]   // consumable resource to RUNNABLE jobs that wait for it
+	lacking         map[ARN]*lines                 // consumable resource to RUNNABLE jobs that wait for it, by the lines from which they came
 	consumers       map[ARN]*btree.BTreeG[entry]   // consumable resource to all jobs that name it
 	families        map[JobID]*family              // parent to its children or nodes
 	dependents      map[JobID]map[JobID]bool       // job to those that wait for it
@@ -179,7 +179,7 @@ func NewState() *State {
 		quotasOf:        map[ARN]map[ARN]bool{},
 		jobOrder:        map[place]*btree.BTreeG[entry]{},
 		waiting:         map[ARN]*lines{},
-		lacking:         map[ARN]*btree.BTreeG[entry]{},
+		lacking:         map[ARN]*lines{},
 		consumers:       map[ARN]*btree.BTreeG[entry]{},
 		families:        map[JobID]*family{},
 		dependents:      map[JobID]map[JobID]bool{},
