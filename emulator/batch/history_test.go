@@ -165,6 +165,15 @@ func (s *story) play(line string) []string {
 			names = append(names, s.name(j.ID))
 		}
 		return []string{strings.Join(names, " ")}
+	case "why":
+		var lines []string
+		for _, o := range s.state.Why(s.state.jobs[s.id(c.name)], s.now.Milliseconds()).Obstacles {
+			if name, ok := s.names[JobID(o.Where).Parent()]; ok {
+				o.Where = ARN(name + strings.TrimPrefix(string(o.Where), string(JobID(o.Where).Parent())))
+			}
+			lines = append(lines, o.Sentence())
+		}
+		return lines
 	case "lifelike":
 		s.state.Use(Options{Lifelike: true})
 		return nil
@@ -225,7 +234,13 @@ func (s *story) do(tx *Tx, c command) error {
 	case "queue":
 		q := Queue{ARN: storyScope.ARN("job-queue", c.name), Scope: storyScope, Name: c.name, Priority: int32(atoi(c.args["priority"], 1)),
 			Detail: &api.JobQueueDetail{State: api.JQStateEnabled}}
+		if name := c.args["service"]; name != "" {
+			q.Service, q.Detail.JobQueueType = storyScope.ARN("service-environment", name), api.JobQueueTypeSagemakerTraining
+		}
 		for name := range strings.SplitSeq(c.args["environments"], ",") {
+			if name == "" {
+				continue
+			}
 			q.Environments = append(q.Environments, storyScope.ARN("compute-environment", name))
 		}
 		if p := c.args["policy"]; p != "" {
@@ -265,8 +280,9 @@ func (s *story) do(tx *Tx, c command) error {
 		tx.Cancel(storyScope, s.id(c.name), c.args["reason"])
 	case "terminate":
 		tx.Terminate(storyScope, s.id(c.name), c.args["reason"])
+		tx.TerminateService(storyScope, s.id(c.name), c.args["reason"])
 	case "host":
-		tx.SetHost(Host{Ready: c.name == "ready", Reason: c.args["reason"]})
+		tx.SetHost(Host{Ready: c.name == "ready", Reason: c.args["reason"], Most: HostUse{MiB: int64(atoi(c.args["memory"], 0)), MilliVCPU: 1000 * int64(atoi(c.args["vcpus"], 0))}})
 	case "hold":
 		tx.SetHolds(append(tx.Holds(), Hold{Match: Match{JobName: c.name}, State: Status(c.rest[0])}))
 	case "release":
@@ -275,6 +291,8 @@ func (s *story) do(tx *Tx, c command) error {
 		tx.Tick()
 	case "enable", "disable", "delete":
 		return s.switchState(tx, c)
+	case "service", "quota", "train", "prioritize":
+		return s.training(tx, c)
 	default:
 		panic("unknown command " + c.verb)
 	}
@@ -296,6 +314,9 @@ func (s *story) environment(tx *Tx, c command) Environment {
 }
 
 func (s *story) policy(c command) Policy {
+	if slices.Contains(c.rest, "quotas") {
+		return Policy{ARN: storyScope.ARN("scheduling-policy", c.name), Scope: storyScope, Name: c.name, Detail: &api.SchedulingPolicyDetail{QuotaSharePolicy: &api.QuotaSharePolicy{}}}
+	}
 	fair := &api.FairsharePolicy{ShareDecaySeconds: new(int32(atoi(c.args["decay"], 0))), ComputeReservation: new(int32(atoi(c.args["reservation"], 0)))}
 	for word := range strings.SplitSeq(c.args["shares"], ",") {
 		if name, weight, ok := strings.Cut(word, ":"); ok {

@@ -272,11 +272,13 @@ func (w *world) recordsNeverChange() error {
 	return nil
 }
 
-// indexesFollowFromRecords also says that replay equals state: loading the records is what a restart does.
-func (w *world) indexesFollowFromRecords() error {
+func (w *world) indexesFollowFromRecords() error { return replayEqualsState(w.state) }
+
+// replayEqualsState: loading the records is what a restart does.
+func replayEqualsState(s *State) error {
 	again := NewState()
-	again.host, again.holds = w.state.host, w.state.holds
-	for r := range w.state.Records() {
+	again.host, again.holds = s.host, s.holds
+	for r := range s.Records() {
 		data, err := Encode(r)
 		if err != nil {
 			return err
@@ -287,7 +289,7 @@ func (w *world) indexesFollowFromRecords() error {
 		}
 		again.Load(r)
 	}
-	if is, want := fingerprint(w.state), fingerprint(again); is != want {
+	if is, want := fingerprint(s), fingerprint(again); is != want {
 		return fmt.Errorf("the state is not what its records say:\n%s\n%s", is, want)
 	}
 	return nil

@@ -21,7 +21,10 @@ func TestAsTheReferenceSays(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"submit": w.submit,
 			"end":    w.end,
-			"wait":   func(t *rapid.T) { w.now += rapid.Int64Range(1, 90_000).Draw(t, "ms"); w.step(t, func(*Tx) error { return nil }) },
+			"wait": func(t *rapid.T) {
+				w.now += rapid.Int64Range(1, 90_000).Draw(t, "ms")
+				w.step(t, func(*Tx) error { return nil })
+			},
 			"switch": w.switchEnvironment,
 			"units":  w.units,
 			"policy": w.policy,
@@ -175,6 +178,9 @@ func (w *ordering) step(t *rapid.T, f func(*Tx) error) {
 	w.play(t, before, &ids, f, func(tx *Tx) { tx.SetHost(Host{Reason: "the reference is asked"}) })
 	want := newReferee(before, w.now).all()
 	got := w.placed(w.play(t, w.state, &w.ids, f, func(*Tx) {}))
+	if err := replayEqualsState(w.state); err != nil {
+		t.Fatal(err)
+	}
 	if !slices.Equal(want, got) {
 		t.Fatalf("at %d the reference places\n  %s\nand the core\n  %s", w.now, strings.Join(want, "\n  "), strings.Join(got, "\n  "))
 	}
@@ -265,7 +271,9 @@ func (r *referee) all() (list []string) {
 	for _, q := range r.state.queues.all {
 		queues = append(queues, q)
 	}
-	slices.SortFunc(queues, func(a, b *Queue) int { return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.Number, b.Number)) })
+	slices.SortFunc(queues, func(a, b *Queue) int {
+		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.Number, b.Number))
+	})
 	for _, q := range queues {
 		for {
 			head := r.head(q)

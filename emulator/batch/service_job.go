@@ -196,47 +196,55 @@ func (tx *Tx) placeService(j *Job, e *ServiceEnvironment) {
 //
 // Guess: AWS does not say whom it chooses.
 
-// fillQuotas places the service jobs of a queue with quota shares. Each share has a head of its own.
+// fillQuotas places the service jobs of a queue with quota shares. Each share has a head of its own. Heads that stay within their share's own
+// capacity come before those that borrow; nothing is lent of a unit for which one of the former still waits.
 func (tx *Tx) fillQuotas(q *Queue) {
-	stuck := map[string]bool{}
+	stuck, claimed := map[string]bool{}, map[string]bool{}
 	for {
 		head := tx.quotaHead(q, stuck)
 		if head == nil {
 			break
 		}
+		tx.unblock(head.lineKey(), head)
 		if tx.hold(head) {
 			continue
 		}
-		if e, obstacle := tx.chooseQuota(q, head); obstacle == nil {
+		own := tx.withinOwn(head)
+		e, obstacle := tx.chooseQuota(q, head)
+		if obstacle == nil && !own && claimed[head.Service.InstanceType] {
+			obstacle = &Obstacle{Kind: ObstacleQuota, Where: quotaARN(q.ARN, head.Service.QuotaShare), Needs: head.Service.Count}
+		}
+		if obstacle == nil {
 			tx.placeService(head, e)
 			continue
-		} else {
-			tx.preempt(q, head)
-			tx.wait(head, obstacle)
 		}
+		tx.preempt(q, head)
+		tx.wait(head, obstacle)
 		stuck[head.Service.QuotaShare] = true
-	}
-	for at, id := range tx.blocked {
-		if j := tx.jobs[id]; at.queue == q.ARN {
-			if l := tx.waiting[q.ARN]; l != nil && l.of[at] != nil {
-				if first, _ := l.of[at].Min(); first.id == id {
-					continue
-				}
-			}
-			tx.wait(j, nil)
-		}
+		claimed[head.Service.InstanceType] = claimed[head.Service.InstanceType] || own
 	}
 }
 
-// quotaHead is the head that was submitted first, of the shares that are not stuck.
+// quotaHead is the head that comes first, of the shares that are not stuck: those that do not borrow before others, then by submission.
 func (tx *Tx) quotaHead(q *Queue, stuck map[string]bool) *Job {
 	var best *Job
+	bestOwn := false
 	for line, j := range tx.QuotaFront(q) {
-		if !stuck[line] && (best == nil || bySubmission(j, best) < 0) {
-			best = j
+		if stuck[line] {
+			continue
+		}
+		if own := tx.withinOwn(j); best == nil || own && !bestOwn || own == bestOwn && bySubmission(j, best) < 0 {
+			best, bestOwn = j, own
 		}
 	}
 	return best
+}
+
+// withinOwn says whether a job needs no more than what is left of its share's own capacity.
+func (s *State) withinOwn(j *Job) bool {
+	share := s.quotas.all[quotaARN(j.Queue, j.Service.QuotaShare)]
+	unit := j.Service.InstanceType
+	return share != nil && s.used[capacity{share.ARN, unit}]+j.Service.Count <= share.limits()[unit]
 }
 
 // chooseQuota is choose for a job of a quota share.
@@ -257,18 +265,21 @@ func (s *State) chooseQuota(q *Queue, j *Job) (*ServiceEnvironment, *Obstacle) {
 	case obstacle != nil:
 		return nil, obstacle
 	case used+n <= own:
+		if spare := s.spare(q, unit); share.lends() && n > spare { // what is free besides is reserved
+			return nil, &Obstacle{Kind: ObstacleCapacity, Where: e.ARN, Needs: n, Has: max(0, spare)}
+		}
 		return e, nil
 	case extra == 0 || extra > 0 && used+n > own+extra:
 		return nil, &Obstacle{Kind: ObstacleQuota, Where: share.ARN, Needs: n, Has: max(0, own+extra-used)}
 	}
-	if lent := s.lendable(q, unit); used+n-max(own, used) > lent {
-		return nil, &Obstacle{Kind: ObstacleQuota, Where: share.ARN, Needs: n, Has: max(0, own-used) + lent}
+	if spare := s.spare(q, unit); n > spare { // who borrows lends too, so what is left of its own is among it
+		return nil, &Obstacle{Kind: ObstacleQuota, Where: share.ARN, Needs: n, Has: max(0, spare)}
 	}
 	return e, nil
 }
 
-// lendable is how much of a unit shares that lend do not use and nobody has borrowed.
-func (s *State) lendable(q *Queue, unit string) int64 {
+// spare is how much of a unit shares that lend do not use and nobody has borrowed. It is below 0 when limits were lowered since.
+func (s *State) spare(q *Queue, unit string) int64 {
 	idle, borrowed := int64(0), int64(0)
 	for arn := range s.quotasOf[q.ARN] {
 		share := s.quotas.all[arn]
@@ -278,7 +289,7 @@ func (s *State) lendable(q *Queue, unit string) int64 {
 		}
 		borrowed += max(0, used-own)
 	}
-	return max(0, idle-borrowed)
+	return idle - borrowed
 }
 
 // preempt stops jobs so that one has room that has a right to it.
@@ -296,6 +307,9 @@ func (tx *Tx) preempt(q *Queue, j *Job) {
 	case used+n <= own: // its own capacity is lent out
 		limit, most := e.limit(unit)
 		missing = n - (most - tx.used[capacity{e.ARN, limit}])
+		if share.lends() {
+			missing = max(missing, n-tx.spare(q, unit))
+		}
 		victims = tx.running(q, func(v *Job) bool {
 			of := tx.quotas.all[quotaARN(q.ARN, v.Service.QuotaShare)]
 			return of != nil && of != share && tx.used[capacity{of.ARN, unit}] > of.limits()[unit] && v.Service.InstanceType == unit

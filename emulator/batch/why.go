@@ -132,7 +132,14 @@ func (o Obstacle) Numbers() (needs, has float64, unit string) {
 // Sentence is the obstacle in our own words, for people.
 func (o Obstacle) Sentence() string {
 	needs, has, unit := o.Numbers()
-	amount := func(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) + " " + unit }
+	amount := func(n float64) string {
+		text := strconv.FormatFloat(n, 'f', -1, 64) + " " + unit
+		if n == 1 {
+			text = strings.TrimSuffix(text, "s")
+		}
+		return text
+	}
+	free := strconv.FormatFloat(has, 'f', -1, 64)
 	_, _, name, ok := o.Where.Parts()
 	if !ok {
 		name = string(o.Where)
@@ -141,9 +148,9 @@ func (o Obstacle) Sentence() string {
 	case ObstacleEngine:
 		return o.Text
 	case ObstacleVCPUs:
-		return fmt.Sprintf("It needs %s; of those of compute environment %s, %s are free.", amount(needs), name, amount(has))
+		return fmt.Sprintf("It needs %s; compute environment %s has %s free.", amount(needs), name, free)
 	case ObstacleMaxVCPUs:
-		return fmt.Sprintf("It needs %s; compute environment %s has at most %s.", amount(needs), name, amount(has))
+		return fmt.Sprintf("It needs %s; compute environment %s never has more than %s.", amount(needs), name, free)
 	case ObstacleInstance:
 		return fmt.Sprintf("No instance type of compute environment %s has as many vCPUs (it needs %s), as much memory or as many GPUs as it needs.", name, amount(needs))
 	case ObstacleInstances:
@@ -155,19 +162,19 @@ func (o Obstacle) Sentence() string {
 	case ObstacleEnvironments:
 		return "None of the queue's environments can be used."
 	case ObstacleReservation:
-		return fmt.Sprintf("It needs %s; the scheduling policy keeps capacity for other shares, and leaves %s.", amount(needs), amount(has))
+		return fmt.Sprintf("It needs %s; the scheduling policy keeps capacity for other shares, and leaves %s.", amount(needs), free)
 	case ObstacleMemory, ObstacleCPU:
-		return fmt.Sprintf("It needs %s; of what this machine has for jobs, %s are free.", amount(needs), amount(has))
+		return fmt.Sprintf("It needs %s; this machine has %s free for jobs.", amount(needs), free)
 	case ObstacleCapacity:
-		return fmt.Sprintf("It needs %s; of those of service environment %s, %s are free.", amount(needs), name, amount(has))
+		return fmt.Sprintf("It needs %s; service environment %s has %s free.", amount(needs), name, free)
 	case ObstacleMaxCapacity:
-		return fmt.Sprintf("It needs %s; service environment %s has at most %s.", amount(needs), name, amount(has))
+		return fmt.Sprintf("It needs %s; service environment %s never has more than %s.", amount(needs), name, free)
 	case ObstacleQuota:
-		return fmt.Sprintf("It needs %s; quota share %s has %s that are free, with what it may borrow.", amount(needs), name, amount(has))
+		return fmt.Sprintf("It needs %s; quota share %s has %s free, with what it may borrow.", amount(needs), name, free)
 	case ObstacleMaxQuota:
-		return fmt.Sprintf("It needs %s; quota share %s has at most %s, with what it may borrow.", amount(needs), name, amount(has))
+		return fmt.Sprintf("It needs %s; quota share %s never has more than %s, with what it may borrow.", amount(needs), name, free)
 	case ObstacleConsumable:
-		return fmt.Sprintf("It needs %s of consumable resource %s; %s are free.", amount(needs), name, amount(has))
+		return fmt.Sprintf("It needs %s of consumable resource %s; %s are free.", amount(needs), name, free)
 	case ObstacleHold:
 		return fmt.Sprintf("A hold of /_emulator/holds keeps it in %s.", name)
 	case ObstacleDependency:
