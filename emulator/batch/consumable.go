@@ -179,9 +179,8 @@ func (tx *Tx) parkFirsts(q *Queue) bool {
 		return false
 	}
 	var lacking []*Job
-	for _, order := range l.of {
-		first, _ := order.Min()
-		if j := tx.jobs[first.id]; tx.lacks(j) != "" {
+	for _, is := range l.of {
+		if j := tx.jobs[is.first.id]; tx.lacks(j) != "" {
 			lacking = append(lacking, j)
 		}
 	}
@@ -215,9 +214,9 @@ func (tx *Tx) unpark(arn ARN) {
 		return
 	}
 	var back []*Job
-	for _, order := range l.of {
+	for _, is := range l.of {
 		free := tx.Free(r)
-		order.Scan(func(e entry) bool {
+		is.order.Scan(func(e entry) bool {
 			j := tx.jobs[e.id]
 			for _, c := range j.Consumes {
 				if c.Resource == arn {

@@ -21,8 +21,16 @@ import (
 
 // lines are those of one queue, or what is out of them for want of a consumable resource.
 type lines struct {
-	of   map[lineKey]*btree.BTreeG[entry]
+	of   map[lineKey]*line
 	jobs int
+}
+
+// line is one of them. It is never empty.
+type line struct {
+	order *btree.BTreeG[entry]
+	first entry
+	// share is what its share has used; nil until the line was looked at. It lives at least as long as jobs wait in the line.
+	share *share
 }
 
 // lineKey names a line by its share, or quota share; "" in a FIFO queue.
@@ -56,10 +64,20 @@ func (s *State) line(j *Job, sign int64) {
 func enter(all map[ARN]*lines, of ARN, at lineKey, j *Job, sign int64) {
 	l := all[of]
 	if l == nil {
-		l = &lines{of: map[lineKey]*btree.BTreeG[entry]{}}
+		l = &lines{of: map[lineKey]*line{}}
 		all[of] = l
 	}
-	file(l.of, at, entryInLine(j), sign)
+	is := l.of[at]
+	if is == nil {
+		is = &line{order: newOrder()}
+		l.of[at] = is
+	}
+	set(is.order, entryInLine(j), sign)
+	if first, ok := is.order.Min(); ok {
+		is.first = first
+	} else {
+		delete(l.of, at)
+	}
 	if l.jobs += int(sign); l.jobs == 0 {
 		delete(all, of)
 	}
@@ -76,10 +94,17 @@ func compareRanks(a, b rank) int {
 }
 
 // rankOf is that of a line; extra is what is thought to be held besides.
-func (s *State) rankOf(q *Queue, f *fairness, line string, first entry, extra, now int64) rank {
+func (s *State) rankOf(f *fairness, at lineKey, is *line, first entry, extra, now int64) rank {
 	r := rank{first: first}
-	if sh := s.shareOf(q.ARN, line); sh != nil && f != nil {
-		w := f.weight(line)
+	if f == nil {
+		return r
+	}
+	sh := is.share
+	if sh == nil {
+		sh = s.shareOf(at.queue, at.line)
+	}
+	if sh != nil {
+		w := f.weight(at.line)
 		r.usage, r.held = float64(sh.usage(now, f.window))*w, float64(sh.held+extra)*w
 	}
 	return r
@@ -95,10 +120,11 @@ func (tx *Tx) head(q *Queue) *Job {
 	}
 	f := tx.fairnessOf(q)
 	if f != nil {
-		for at := range l.of {
-			if sh := tx.shareOf(q.ARN, at.line); sh != nil {
-				sh.advance(tx.now, f.window)
+		for at, is := range l.of {
+			if is.share == nil {
+				is.share = tx.shareOf(q.ARN, at.line)
 			}
+			is.share.advance(tx.now, f.window)
 		}
 	}
 	return tx.State.headAt(q, tx.now)
@@ -112,9 +138,8 @@ func (s *State) headAt(q *Queue, now int64) *Job {
 	}
 	f := s.fairnessOf(q)
 	var best rank
-	for at, order := range l.of {
-		first, _ := order.Min()
-		if r := s.rankOf(q, f, at.line, first, 0, now); best.first.id == "" || compareRanks(r, best) < 0 {
+	for at, is := range l.of {
+		if r := s.rankOf(f, at, is, is.first, 0, now); best.first.id == "" || compareRanks(r, best) < 0 {
 			best = r
 		}
 	}
@@ -125,7 +150,8 @@ func (s *State) headAt(q *Queue, now int64) *Job {
 // a consumable resource are passed over by the others and come last.
 func (s *State) Front(q *Queue, now int64, n int) []*Job {
 	type cursor struct {
-		line  string
+		at    lineKey
+		is    *line
 		rest  []entry
 		extra int64
 		rank  rank
@@ -133,13 +159,13 @@ func (s *State) Front(q *Queue, now int64, n int) []*Job {
 	f := s.fairnessOf(q)
 	var cursors []*cursor
 	if l := s.waiting[q.ARN]; l != nil {
-		for at, order := range l.of {
-			c := &cursor{line: at.line}
-			order.Scan(func(e entry) bool {
+		for at, is := range l.of {
+			c := &cursor{at: at, is: is}
+			is.order.Scan(func(e entry) bool {
 				c.rest = append(c.rest, e)
 				return len(c.rest) < n
 			})
-			c.rank = s.rankOf(q, f, c.line, c.rest[0], 0, now)
+			c.rank = s.rankOf(f, c.at, c.is, c.rest[0], 0, now)
 			cursors = append(cursors, c)
 		}
 	}
@@ -150,7 +176,7 @@ func (s *State) Front(q *Queue, now int64, n int) []*Job {
 		front = append(front, j)
 		c.extra += j.MilliVCPU
 		if c.rest = c.rest[1:]; len(c.rest) > 0 {
-			c.rank = s.rankOf(q, f, c.line, c.rest[0], c.extra, now)
+			c.rank = s.rankOf(f, c.at, c.is, c.rest[0], c.extra, now)
 		} else {
 			cursors = slices.DeleteFunc(cursors, func(other *cursor) bool { return other == c })
 		}
@@ -164,12 +190,12 @@ func (s *State) parked(q *Queue, n int) (list []*Job) {
 		return nil
 	}
 	for _, l := range s.lacking {
-		for at, order := range l.of {
+		for at, is := range l.of {
 			if at.queue != q.ARN {
 				continue
 			}
 			left := n
-			order.Scan(func(e entry) bool {
+			is.order.Scan(func(e entry) bool {
 				list, left = append(list, s.jobs[e.id]), left-1
 				return left > 0
 			})
@@ -183,9 +209,8 @@ func (s *State) parked(q *Queue, n int) (list []*Job) {
 func (s *State) QuotaFront(q *Queue) map[string]*Job {
 	heads := map[string]*Job{}
 	if l := s.waiting[q.ARN]; l != nil {
-		for at, order := range l.of {
-			first, _ := order.Min()
-			heads[at.line] = s.jobs[first.id]
+		for at, is := range l.of {
+			heads[at.line] = s.jobs[is.first.id]
 		}
 	}
 	return heads

@@ -513,8 +513,8 @@ func fingerprint(s *State) string {
 	}
 	for _, all := range []map[ARN]*inLines{s.waiting, s.lacking} {
 		for of, l := range all {
-			for at, order := range l.of {
-				order.Scan(func(e entry) bool {
+			for at, is := range l.of {
+				is.order.Scan(func(e entry) bool {
 					lines = append(lines, fmt.Sprint("in line ", of, at, e))
 					return true
 				})
