@@ -1,4 +1,4 @@
-// Package batch is AWS Batch without the machinery: records of job definitions, compute environments, queues and jobs, and
+// Package batch is AWS Batch without the machinery: records of job definitions, environments, queues, policies and jobs, and
 // the transitions between their states. It decides everything and does nothing: no I/O, no goroutine, no clock, no chance.
 // What time it is and what an id looks like come in with each transaction.
 //
@@ -15,8 +15,15 @@
 // An [Attempt] has a desired state (run or stop) that the core writes and an observed one that [Tx.Report] writes. Nothing
 // is a command: whoever makes attempts true reads the newest desired state.
 //
+// # Who comes next, and where
+//
+// line.go has the order in which the jobs of a queue are taken, share.go what shares have used; place.go finds the environment, fleet.go and
+// instance.go the instance in it; consumable.go lets jobs pass one whose resources are not free; service_job.go divides service environments
+// among quota shares. What stands in a job's way is an [Obstacle], and [State.Why] tells it.
+//
 // # Tests
 //
-// testdata/histories tells stories: submit, report, tick, and every state and reason that follows. The property test
-// runs random histories and names what must never happen.
+// testdata/histories tells stories: submit, report, tick, and every state and reason that follows. The property tests
+// run random histories and name what must never happen; TestAsTheReferenceSays foretells each placement of a random workload by
+// a slow and obvious reading of the order.
 package batch

@@ -29,7 +29,7 @@ const (
 // partly is what operations that answer still refuse to do; each refusal names it.
 func partly() map[string]string {
 	return map[string]string{
-		"SubmitJob": "jobs of pods have no queue to go to; tasks of several containers are run by the simulated driver alone",
+		"SubmitJob": "jobs of pods are queued and then fail with a reason; tasks of several containers are run by the simulated driver alone",
 	}
 }
 

@@ -23,6 +23,10 @@ const (
 
 // Run implements runner.Driver.
 func (d *Driver) Run(ctx context.Context, attempt runner.Attempt, report func(batch.Report)) error {
+	if len(attempt.Containers) == 0 { // a pod
+		report(batch.Report{State: batch.Exited, Reason: (&failure{cannotCreate, "batch-local runs no pods (eksProperties) yet"}).reason()})
+		return nil
+	}
 	r := &run{driver: d, attempt: attempt, container: attempt.Containers[0], report: report}
 	defer func() { d.boxes.give(context.WithoutCancel(ctx), r.box) }()
 	err := r.up(ctx)

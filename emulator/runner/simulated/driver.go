@@ -118,7 +118,7 @@ func (d *Driver) leave(a *attempt) {
 // outcomesOf finds what becomes of each container of a task: what the job says itself, the options, the default. The error is for the job's owner.
 func (d *Driver) outcomesOf(task batch.Task) ([]*Outcome, error) {
 	if len(task.Containers) == 0 {
-		return nil, errors.New("the simulated driver found no container in the task")
+		return nil, errors.New("batch-local runs no pods (eksProperties) yet")
 	}
 	rule, ruled := d.options.Outcomes(task)
 	all := make([]*Outcome, len(task.Containers))

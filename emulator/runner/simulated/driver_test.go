@@ -160,7 +160,7 @@ func TestOutcomes(t *testing.T) {
 		{"Fargate", fargate(task("")), []seen{address, exits(0, "0")}},
 		{"unknown member", task(`{"durration":"1s"}`), []seen{exits(0, "", "BATCH_LOCAL_OUTCOME: durration is no member of an outcome")}},
 		{"wrong type", task(`{"startDelay":"1h","oom":"yes"}`), []seen{exits(0, "", `BATCH_LOCAL_OUTCOME: oom is "yes", not true or false`)}},
-		{"no container", batch.Task{Attempt: batch.AttemptID{Job: "x", Number: 1}}, []seen{exits(0, "", "the simulated driver found no container in the task")}},
+		{"no container", batch.Task{Attempt: batch.AttemptID{Job: "x", Number: 1}}, []seen{exits(0, "", "batch-local runs no pods (eksProperties) yet")}},
 		{"centuries", task(`{"startDelay":"2000000h","duration":"2000000h"}`), nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
