@@ -17,7 +17,7 @@ func (c Config) Bound(cpus int, memoryMiB int64) (milliVCPU, mib int64) {
 }
 
 func (c Config) bound(a runner.Availability) batch.HostUse {
-	if !a.Ready {
+	if !a.Ready || c.Driver == "simulated" {
 		return batch.HostUse{}
 	}
 	milli, mib := c.Bound(a.CPUs, a.MemoryMiB)

@@ -30,7 +30,7 @@ type Config struct {
 	// there may be.
 	Lifelike, Quotas bool
 	// MemoryBudget (MiB; default the machine's memory less a reserve) and CPUOvercommit (default 4, times the machine's processors) bound what runs
-	// at the same time. The simulated driver has a bound only where MemoryBudget is set.
+	// at the same time. The simulated driver has no bounds.
 	MemoryBudget  int64
 	CPUOvercommit float64
 	// Seed is a YAML file of resources to create if they are missing.

@@ -102,8 +102,14 @@ type entry struct {
 // entryOf is that of an index that knows no priority.
 func entryOf(j *Job) entry { return entry{0, j.ID.index(), j.Number, j.ID} }
 
-// entryInLine is that of a job that waits.
-func entryInLine(j *Job) entry { return entry{j.Priority, j.ID.index(), j.Number, j.ID} }
+// entryInLine is that of a job that waits. Where there are no shares priorities do not count (resources.md 4.2).
+func entryInLine(j *Job) entry {
+	e := entryOf(j)
+	if j.lineOf() != "" {
+		e.priority = j.Priority
+	}
+	return e
+}
 
 func entryBefore(a, b entry) bool {
 	switch {

@@ -99,13 +99,16 @@ func (r *run) look(ctx context.Context) (ended bool, err error) {
 }
 
 // oomTime is how long the engine's word of a memory kill may be behind the exit that follows from it. Only a job that SIGKILL ended, and not ours, waits for it.
-const oomTime = 2 * time.Second
+const oomTime = 250 * time.Millisecond
 
 // killedForMemory says whether a container that was killed, and not by us, was killed for its memory. On a busy machine the engine hears of
 // that only after the exit, and then its state does not tell it.
 func (r *run) killedForMemory(code int) bool {
 	if code != killed || r.stopping {
 		return false
+	}
+	if kernelKilled(r.id) {
+		return true
 	}
 	timer := time.NewTimer(oomTime)
 	defer timer.Stop()

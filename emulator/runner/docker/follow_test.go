@@ -22,7 +22,7 @@ func TestMemoryKillToldAfterTheExit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := &run{stopping: c.stopping, events: &listener{oom: make(chan struct{}, 1)}}
+				r := &run{id: "of no container", stopping: c.stopping, events: &listener{oom: make(chan struct{}, 1)}}
 				if c.told > 0 {
 					time.AfterFunc(c.told, func() { nudge(r.events.oom) })
 				}
