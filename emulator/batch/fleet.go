@@ -212,6 +212,44 @@ func (f *fleet) berthFor(n room) HostID {
 	}
 }
 
+// ever says whether there is an instance type for each of the needs.
+func (f *Fleet) ever(rooms []room) bool {
+	for i, n := range rooms {
+		if (i == 0 || n != rooms[i-1]) && f.choose(n, 1, math.MaxInt64) == "" {
+			return false
+		}
+	}
+	return true
+}
+
+// tooSmall says of what the largest of the types has too little: GPUs, vCPUs, or of those that have enough of these, memory.
+func (f *Fleet) tooSmall(environment ARN, rooms []room) *Obstacle {
+	o := &Obstacle{Kind: ObstacleInstance, Where: environment, Text: textTooLarge}
+	for _, n := range rooms {
+		if f.choose(n, 1, math.MaxInt64) != "" {
+			continue
+		}
+		var most room
+		for _, name := range f.Types {
+			r := roomOf(name)
+			most.gpus, most.milli = max(most.gpus, r.gpus), max(most.milli, r.milli)
+			if r.gpus >= n.gpus && r.milli >= n.milli {
+				most.mib = max(most.mib, r.mib)
+			}
+		}
+		switch {
+		case n.gpus > most.gpus:
+			o.Needs, o.Has, o.Unit = n.gpus, most.gpus, unitGPUs
+		case n.milli > most.milli:
+			o.Needs, o.Has, o.Unit = n.milli, most.milli, unitVCPUs
+		default:
+			o.Needs, o.Has, o.Unit = n.mib, most.mib, unitMiB
+		}
+		break
+	}
+	return o
+}
+
 // DesiredVCPUs is what DescribeComputeEnvironments shows as desiredvCpus: the vCPUs of the instances that have something to do, but no fewer than
 // minvCpus, nor than the user wishes.
 func (s *State) DesiredVCPUs(e *Environment) int32 {

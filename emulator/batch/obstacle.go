@@ -12,6 +12,8 @@ type Obstacle struct {
 	Where ARN   `json:",omitempty"` // or the id of a job
 	Needs int64 `json:",omitempty"` // in the unit of its kind
 	Has   int64 `json:",omitempty"`
+	// Unit is that of Needs and Has where the kind leaves it open.
+	Unit string `json:",omitempty"`
 	// Text is the statusReason that the API shows; empty where AWS shows none.
 	Text string `json:",omitempty"`
 	// Since is when the job was first blocked with this text; Until is when the core looks again though nothing has happened. 0 is not.
@@ -24,7 +26,7 @@ const (
 	ObstacleEngine       = "engine"       // nothing can be started at all
 	ObstacleVCPUs        = "vcpus"        // room for it, but not now; thousandths of a vCPU
 	ObstacleMaxVCPUs     = "maxvcpus"     // never room for it; thousandths of a vCPU
-	ObstacleInstance     = "instance"     // no instance type is large enough
+	ObstacleInstance     = "instance"     // no instance type is large enough; vCPUs (in thousandths), MiB or GPUs
 	ObstacleInstances    = "instances"    // no instance has room, and there can be no more of them; MiB
 	ObstacleStarting     = "starting"     // an instance is on its way
 	ObstacleDisabled     = "disabled"     // a DISABLED environment

@@ -136,7 +136,7 @@ func (s *State) chooseIn(e *Environment, j *Job) (spot, *Obstacle) {
 	case bounded && j.MilliVCPU > e.MaxMilliVCPU:
 		return spot{}, &Obstacle{Kind: ObstacleMaxVCPUs, Where: e.ARN, Needs: j.MilliVCPU, Has: e.MaxMilliVCPU, Text: textMaxResource}
 	case e.Fleet != nil && !e.Fleet.ever(s.roomsOf(j)):
-		return spot{}, &Obstacle{Kind: ObstacleInstance, Where: e.ARN, Needs: j.MilliVCPU, Text: textTooLarge}
+		return spot{}, e.Fleet.tooSmall(e.ARN, s.roomsOf(j))
 	case !e.Enabled():
 		return spot{}, &Obstacle{Kind: ObstacleDisabled, Where: e.ARN}
 	case bounded && j.MilliVCPU > free:
@@ -177,16 +177,6 @@ func (s *State) roomsOf(j *Job) []room {
 		}
 	}
 	return rooms
-}
-
-// ever says whether there is an instance type for each of the needs.
-func (f *Fleet) ever(rooms []room) bool {
-	for i, n := range rooms {
-		if (i == 0 || n != rooms[i-1]) && f.choose(n, 1, math.MaxInt64) == "" {
-			return false
-		}
-	}
-	return true
 }
 
 // onItsWay says whether an instance that would do was launched and is not ready.

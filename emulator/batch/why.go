@@ -14,6 +14,13 @@ type Why struct {
 	Obstacles []Obstacle
 }
 
+// Units of numbers.
+const (
+	unitVCPUs = "vCPUs"
+	unitMiB   = "MiB"
+	unitGPUs  = "GPUs"
+)
+
 // farBack is how far from the front of a queue places are counted.
 const farBack = 1000
 
@@ -115,10 +122,16 @@ func (s *State) atHead(q *Queue, j *Job, now int64) (list []Obstacle) {
 // Numbers are what is needed and what is free, in a unit; "" is none, and then both are 0.
 func (o Obstacle) Numbers() (needs, has float64, unit string) {
 	switch o.Kind {
-	case ObstacleVCPUs, ObstacleMaxVCPUs, ObstacleReservation, ObstacleCPU, ObstacleInstance:
-		return float64(o.Needs) / 1000, float64(o.Has) / 1000, "vCPUs"
+	case ObstacleVCPUs, ObstacleMaxVCPUs, ObstacleReservation, ObstacleCPU:
+		return float64(o.Needs) / 1000, float64(o.Has) / 1000, unitVCPUs
 	case ObstacleInstances, ObstacleMemory:
-		return float64(o.Needs), float64(o.Has), "MiB"
+		return float64(o.Needs), float64(o.Has), unitMiB
+	case ObstacleInstance:
+		scale := 1.0
+		if o.Unit == unitVCPUs {
+			scale = 1000
+		}
+		return float64(o.Needs) / scale, float64(o.Has) / scale, o.Unit
 	case ObstacleCapacity, ObstacleMaxCapacity, ObstacleQuota, ObstacleMaxQuota:
 		return float64(o.Needs), float64(o.Has), "instances"
 	case ObstacleConsumable:
@@ -152,7 +165,7 @@ func (o Obstacle) Sentence() string {
 	case ObstacleMaxVCPUs:
 		return fmt.Sprintf("It needs %s; compute environment %s never has more than %s.", amount(needs), name, free)
 	case ObstacleInstance:
-		return fmt.Sprintf("No instance type of compute environment %s has as many vCPUs (it needs %s), as much memory or as many GPUs as it needs.", name, amount(needs))
+		return fmt.Sprintf("It needs %s on one instance; of the instance types of compute environment %s that would do otherwise none has more than %s for jobs.", amount(needs), name, free)
 	case ObstacleInstances:
 		return fmt.Sprintf("No instance of compute environment %s has room for it, and maxvCpus allows no more of them: it needs %s of memory, and the most that is free on one is %s.", name, amount(needs), amount(has))
 	case ObstacleStarting:

@@ -131,7 +131,7 @@ func machine(e Engine, info *emulator.Info) Finding {
 	if info != nil && info.Limits.MemoryMiB > 0 {
 		vcpus, mib = info.Limits.VCPUs, info.Limits.MemoryMiB
 	}
-	return Finding{Well, "machine", fmt.Sprintf("jobs that run at once get %d MiB and %g vCPUs together; further ones wait", mib, vcpus), "serve --memory-budget and --cpu-overcommit change that"}
+	return Finding{Well, "machine", fmt.Sprintf("jobs that run at once get %d MiB and %g vCPUs together; further ones wait (--memory-budget, --cpu-overcommit)", mib, vcpus), ""}
 }
 
 // space looks at the disk of an engine on this host.
