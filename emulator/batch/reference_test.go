@@ -178,11 +178,37 @@ func (w *ordering) step(t *rapid.T, f func(*Tx) error) {
 	w.play(t, before, &ids, f, func(tx *Tx) { tx.SetHost(Host{Reason: "the reference is asked"}) })
 	want := newReferee(before, w.now).all()
 	got := w.placed(w.play(t, w.state, &w.ids, f, func(*Tx) {}))
+	w.fronts(t)
 	if err := replayEqualsState(w.state); err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(want, got) {
 		t.Fatalf("at %d the reference places\n  %s\nand the core\n  %s", w.now, strings.Join(want, "\n  "), strings.Join(got, "\n  "))
+	}
+}
+
+// fronts compares what GetJobQueueSnapshot shows with the order in which the reference takes the jobs of a queue one by one, if all found a place.
+func (w *ordering) fronts(t *rapid.T) {
+	for _, q := range w.state.queues.all {
+		r := newReferee(w.state, w.now)
+		var want, got []JobID
+		consumes := false
+		for _, j := range w.state.Front(q, w.now, 1000) {
+			got, consumes = append(got, j.ID), consumes || len(j.Consumes) > 0
+		}
+		if consumes { // who is passed over comes last
+			continue
+		}
+		for {
+			head := r.head(q)
+			if head == nil {
+				break
+			}
+			r.placed, want = append(r.placed, head), append(want, head.ID)
+		}
+		if !slices.Equal(want, got) {
+			t.Fatalf("the front of %s is %v, and in the reference %v", q.Name, got, want)
+		}
 	}
 }
 
