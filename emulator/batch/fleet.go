@@ -2,6 +2,7 @@ package batch
 
 import (
 	"math"
+	"slices"
 
 	"github.com/tidwall/btree"
 
@@ -215,18 +216,22 @@ func (f *fleet) berthFor(n room) HostID {
 // ever says whether there is an instance type for each of the needs.
 func (f *Fleet) ever(rooms []room) bool {
 	for i, n := range rooms {
-		if (i == 0 || n != rooms[i-1]) && f.choose(n, 1, math.MaxInt64) == "" {
+		if (i == 0 || n != rooms[i-1]) && !f.holds(n) {
 			return false
 		}
 	}
 	return true
 }
 
+func (f *Fleet) holds(n room) bool {
+	return slices.ContainsFunc(f.Types, func(name string) bool { return roomOf(name).holds(n) })
+}
+
 // tooSmall says of what the largest of the types has too little: GPUs, vCPUs, or of those that have enough of these, memory.
 func (f *Fleet) tooSmall(environment ARN, rooms []room) *Obstacle {
 	o := &Obstacle{Kind: ObstacleInstance, Where: environment, Text: textTooLarge}
 	for _, n := range rooms {
-		if f.choose(n, 1, math.MaxInt64) != "" {
+		if f.holds(n) {
 			continue
 		}
 		var most room
