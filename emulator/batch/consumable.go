@@ -162,14 +162,14 @@ func (tx *Tx) consumes(j *Job) (list []Consume) {
 	return list
 }
 
-// lacks is the first resource of which a job does not find enough; empty if there is none.
-func (s *State) lacks(j *Job) ARN {
-	for _, c := range j.Consumes {
+// lacks is which of the resources of a job is the first of which there is not enough, counted from 1; 0 if there is enough of all.
+func (s *State) lacks(j *Job) int32 {
+	for i, c := range j.Consumes {
 		if r := s.consumables.all[c.Resource]; r == nil || s.Free(r) < c.Quantity {
-			return c.Resource
+			return int32(i + 1)
 		}
 	}
-	return ""
+	return 0
 }
 
 // parkFirsts parks the first jobs of a queue's lines whose resources are not free, and says whether there were any: others are the first then.
@@ -180,7 +180,7 @@ func (tx *Tx) parkFirsts(q *Queue) bool {
 	}
 	var lacking []*Job
 	for _, is := range l.of {
-		if j := tx.jobs[is.first.id]; tx.lacks(j) != "" {
+		if j := tx.jobs[is.first.id]; tx.lacks(j) != 0 {
 			lacking = append(lacking, j)
 		}
 	}
@@ -193,14 +193,14 @@ func (tx *Tx) parkFirsts(q *Queue) bool {
 
 // park lets the others pass a job whose resources are not free.
 func (tx *Tx) park(j *Job) {
-	arn := tx.lacks(j)
-	if arn == "" {
+	which := tx.lacks(j)
+	if which == 0 {
 		return
 	}
 	tx.wait(j, nil)
-	tx.change(j, func(j *Job) { j.Lacks = arn })
-	for _, c := range j.Consumes { // it had come back for one of them: let others have it
-		if c.Resource != arn {
+	tx.change(j, func(j *Job) { j.Lacks = which })
+	for i, c := range j.Consumes { // it had come back for one of them: let others have it
+		if int32(i+1) != which {
 			tx.unpark(c.Resource)
 		}
 	}
@@ -231,7 +231,7 @@ func (tx *Tx) unpark(arn ARN) {
 	}
 	slices.SortFunc(back, bySubmission)
 	for _, j := range back {
-		tx.change(j, func(j *Job) { j.Lacks = "" })
+		tx.change(j, func(j *Job) { j.Lacks = 0 })
 		tx.look(j.Queue)
 	}
 }

@@ -73,10 +73,10 @@ func (s *State) indexKin(j *Job, sign int64) {
 // indexWaiting is about jobs that are not where they could be.
 func (s *State) indexWaiting(j *Job, sign int64) {
 	if j.Status == Runnable && !j.Held {
-		if j.Lacks == "" {
+		if j.Lacks == 0 {
 			s.line(j, sign)
 		} else {
-			enter(s.lacking, j.Lacks, lineKey{j.Queue, j.lineOf()}, j, sign)
+			enter(s.lacking, j.Consumes[j.Lacks-1].Resource, lineKey{j.Queue, j.lineOf()}, j, sign)
 		}
 	}
 	if j.Held {

@@ -54,7 +54,7 @@ const ranks = 8 // how many statuses there are
 
 // A Job is one job.
 //
-// It is small because there may be a hundred thousand: what the definition says stays with the definition, what SubmitJob
+// It is small, its members ordered for that, because there may be a hundred thousand: what the definition says stays with the definition, what SubmitJob
 // said stays in Request, and nothing that follows from these is stored. A child or a node has no Request: its parent's counts.
 type Job struct {
 	ID         JobID
@@ -75,25 +75,25 @@ type Job struct {
 	// Cancelled and Terminated say that such a request was accepted.
 	Cancelled  bool `json:",omitempty"`
 	Terminated bool `json:",omitempty"`
+	// Held says that a hold keeps the job in its status; see Tx.SetHolds.
+	Held bool `json:",omitempty"`
+	// Prioritized says that somebody said Priority, which orders the jobs of a share, or of a quota share.
+	Prioritized bool  `json:",omitempty"`
+	Priority    int32 `json:",omitempty"`
+	GPUs        int32 `json:",omitempty"`
+	// Lacks is which of Consumes a RUNNABLE job waits for while others pass it, counted from 1; 0 is none.
+	Lacks int32 `json:",omitempty"`
 	// StopReason is why the job is to end as soon as it can: a PENDING one when its dependencies are through, an array when its children are.
 	StopReason string `json:",omitempty"`
 	// WaitsFor are jobs that have to succeed first and have not ended (jobs.md 5).
 	WaitsFor []JobID `json:",omitempty"`
-	// Held says that a hold keeps the job in its status; see Tx.SetHolds.
-	Held bool `json:",omitempty"`
 
 	// What the job takes from an environment; of an array what each child takes, of a multi-node job all nodes together.
 	MilliVCPU int64
 	MemoryMiB int64
-	GPUs      int32     `json:",omitempty"`
 	Consumes  []Consume `json:",omitempty"`
-	// Share is the share identifier, on a queue with fair share; Priority orders the jobs of a share, or of a quota share. Prioritized says
-	// that somebody said so.
-	Share       string `json:",omitempty"`
-	Priority    int32  `json:",omitempty"`
-	Prioritized bool   `json:",omitempty"`
-	// Lacks is the consumable resource that a RUNNABLE job waits for while others pass it.
-	Lacks ARN `json:",omitempty"`
+	// Share is the share identifier, on a queue with fair share.
+	Share string `json:",omitempty"`
 
 	Array *Array `json:",omitempty"` // of an array's parent
 	Nodes *Nodes `json:",omitempty"` // of a multi-node job's parent
@@ -209,7 +209,7 @@ func (s *State) requestOf(j *Job) *Request {
 func (s *State) DependsOn(j *Job) []api.JobDependency { return s.requestOf(j).DependsOn }
 
 // Desired is what is to become of an attempt.
-type Desired int
+type Desired int8
 
 const (
 	Run  Desired = iota // bring it up and let it run
@@ -228,13 +228,13 @@ type Attempt struct {
 	PrivateIPv4 string  `json:",omitempty"`
 	Takes       []Taken `json:",omitempty"` // of consumable resources that come back
 
+	State   AttemptState
 	Desired Desired `json:",omitempty"`
-	// Cause is why it is to be stopped; the attempt and the job end with it.
-	Cause string `json:",omitempty"`
 	// Preempted says that it is to be stopped because another job needs what it has.
 	Preempted bool `json:",omitempty"`
+	// Cause is why it is to be stopped; the attempt and the job end with it.
+	Cause string `json:",omitempty"`
 
-	State AttemptState
 	// Times in Unix milliseconds; 0 is not yet, or never.
 	PlacedAt  int64
 	StartedAt int64 `json:",omitempty"`

@@ -3,7 +3,7 @@ package batch
 import "fmt"
 
 // AttemptState is how far an attempt has come. It only moves forward.
-type AttemptState int
+type AttemptState int8
 
 const (
 	Placed  AttemptState = iota // the job is STARTING

@@ -147,7 +147,7 @@ func (tx *Tx) changeAttempt(j *Job, look bool, edit func(*Attempt)) *Job {
 func (tx *Tx) setStatus(j *Job, to Status, reason string, edit func(*Job)) *Job {
 	from := j.Status
 	j = tx.change(j, func(j *Job) {
-		j.Status, j.StatusReason, j.Waits, j.Held, j.Lacks = to, reason, nil, false, ""
+		j.Status, j.StatusReason, j.Waits, j.Held, j.Lacks = to, reason, nil, false, 0
 		if Ended(to) {
 			j.StoppedAt = max(tx.now, j.CreatedAt, j.StartedAt)
 		}
