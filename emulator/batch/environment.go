@@ -1,6 +1,9 @@
 package batch
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/batch-local/batch-local/emulator/api"
 )
 
@@ -36,6 +39,30 @@ func (e *Environment) Enabled() bool { return e.Detail.State == api.CEStateEnabl
 // valid says whether the scheduler may look at it. One that is updated in place goes on with what it has.
 func (e *Environment) valid() bool {
 	return e.Detail.Status == api.CEStatusValid || e.Detail.Status == api.CEStatusUpdating
+}
+
+// fargateSpot says whether it is of Fargate's spare capacity, which has no Windows.
+func (e *Environment) fargateSpot() bool {
+	r := e.Detail.ComputeResources
+	return r != nil && r.Type == api.CRTypeFargateSpot
+}
+
+// windows says whether a job's containers are Windows containers. SubmitJob cannot change that.
+func (s *State) windows(j *Job) bool {
+	d := s.definitions[j.Definition]
+	if d == nil {
+		return false
+	}
+	is := func(p *api.RuntimePlatform) bool {
+		return p != nil && strings.HasPrefix(api.Value(p.OperatingSystemFamily), "WINDOWS")
+	}
+	if c := d.Detail.ContainerProperties; c != nil {
+		return is(c.RuntimePlatform)
+	}
+	if e := d.Detail.EcsProperties; e != nil {
+		return slices.ContainsFunc(e.TaskProperties, func(t api.EcsTaskProperties) bool { return is(t.RuntimePlatform) })
+	}
+	return false
 }
 
 // Cluster is the name of its ECS cluster (jobs.md 2.7).

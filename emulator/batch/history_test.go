@@ -304,6 +304,9 @@ func (s *story) environment(tx *Tx, c command) Environment {
 		MaxMilliVCPU: int64(atoi(c.args["max"], 4)) * 1000,
 		Detail: &api.ComputeEnvironmentDetail{State: api.CEStateEnabled, Status: api.CEStatusValid,
 			EcsClusterArn: new("arn:aws:ecs:us-east-1:000000000000:cluster/AWSBatch-" + c.name)}}
+	if t := c.args["type"]; t != "" {
+		e.Detail.ComputeResources = &api.ComputeResource{Type: api.CRType(t)}
+	}
 	switch types := c.args["types"]; {
 	case types != "":
 		e.Fleet = &Fleet{Types: ec2.Expand(strings.Split(types, ",")), MinMilliVCPU: int64(atoi(c.args["min"], 0)) * 1000, Idle: IdleInstance}
@@ -375,6 +378,9 @@ func (s *story) definition(c command) api.JobDefinition {
 		}}
 	if n := c.args["gpus"]; n != "" {
 		container.ResourceRequirements = append(container.ResourceRequirements, api.ResourceRequirement{Type: api.ResourceTypeGpu, Value: &n})
+	}
+	if slices.Contains(c.rest, "windows") {
+		container.RuntimePlatform = &api.RuntimePlatform{OperatingSystemFamily: new("WINDOWS_SERVER_2022_CORE")}
 	}
 	if n := c.args["nodes"]; n != "" {
 		d.NodeProperties = &api.NodeProperties{NumNodes: new(int32(atoi(n, 1))), MainNode: new(int32(atoi(c.args["main"], 0))),

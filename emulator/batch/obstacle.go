@@ -31,6 +31,7 @@ const (
 	ObstacleStarting     = "starting"     // an instance is on its way
 	ObstacleDisabled     = "disabled"     // a DISABLED environment
 	ObstacleEnvironments = "environments" // the queue has none that could be asked
+	ObstaclePlatform     = "platform"     // Windows on Fargate Spot
 	ObstacleReservation  = "reservation"  // the policy keeps room for other shares; thousandths of a vCPU
 	ObstacleMemory       = "memory"       // of the machine below; MiB
 	ObstacleCPU          = "cpu"          // of the machine below; thousandths of a vCPU
@@ -48,7 +49,7 @@ const (
 // hard says that waiting does not help.
 func (o *Obstacle) hard() bool {
 	switch o.Kind {
-	case ObstacleMaxVCPUs, ObstacleInstance, ObstacleMaxCapacity, ObstacleMaxQuota:
+	case ObstacleMaxVCPUs, ObstacleInstance, ObstaclePlatform, ObstacleMaxCapacity, ObstacleMaxQuota:
 		return true
 	}
 	return false
@@ -58,6 +59,7 @@ func (o *Obstacle) hard() bool {
 const (
 	textMaxResource    = "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE - CE(s) associated with the job queue cannot meet the CPU requirement of the job."
 	textTooLarge       = "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - The job resource requirement (vCPU/memory/GPU) is higher than that can be met by the CE(s) attached to the job queue."
+	textUndetermined   = "UNDETERMINED - Batch job is blocked, root cause is undetermined."
 	textAllInvalid     = "ACTION_REQUIRED - CE(s) associated with the job queue are invalid."
 	textServiceMaximum = "MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE - Service environment(s) associated with the job queue cannot meet the capacity requirement of the job."
 	// Guess: the code is documented, its text is not.

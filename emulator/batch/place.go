@@ -133,6 +133,8 @@ func (s *State) chooseIn(e *Environment, j *Job) (spot, *Obstacle) {
 	free := e.MaxMilliVCPU - s.used[capacity{of: e.ARN}]
 	bounded := e.MaxMilliVCPU >= 0
 	switch {
+	case e.fargateSpot() && s.windows(j): // another one may run it (resources.md 2.3)
+		return spot{}, &Obstacle{Kind: ObstaclePlatform, Where: e.ARN, Text: textUndetermined}
 	case bounded && j.MilliVCPU > e.MaxMilliVCPU:
 		return spot{}, &Obstacle{Kind: ObstacleMaxVCPUs, Where: e.ARN, Needs: j.MilliVCPU, Has: e.MaxMilliVCPU, Text: textMaxResource}
 	case e.Fleet != nil && !e.Fleet.ever(s.roomsOf(j)):

@@ -174,6 +174,8 @@ func (o Obstacle) Sentence() string {
 		return fmt.Sprintf("%s is DISABLED.", name)
 	case ObstacleEnvironments:
 		return "None of the queue's environments can be used."
+	case ObstaclePlatform:
+		return fmt.Sprintf("It is a Windows job; compute environment %s is of Fargate Spot, which has no Windows.", name)
 	case ObstacleReservation:
 		return fmt.Sprintf("It needs %s; the scheduling policy keeps capacity for other shares, and leaves %s.", amount(needs), free)
 	case ObstacleMemory, ObstacleCPU:
