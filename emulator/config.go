@@ -39,7 +39,17 @@ type Config struct {
 	Pull string
 	// JobNetwork is the network that jobs are on (default batch-local), or "host".
 	JobNetwork string
-	// AllowPrivileged lets job definitions have privileged containers.
+	// HostPaths and FileSystems map paths of the simulated instances, and ids of EFS file systems, to folders of the engine's machine. What is not
+	// mapped is in Docker volumes, which go at the end unless OnExit is "keep".
+	HostPaths, FileSystems []Mapping
+	// ImageMap replaces beginnings of image names, for example "123456789012.dkr.ecr.*" by "localhost:5000"; a star stands for any characters but "/".
+	ImageMap []Mapping
+	// JobEnv are variables for every job, "NAME=VALUE". A job's own of the same name counts.
+	JobEnv []string
+	// Secrets is a YAML file of names or ARNs of secrets and parameters, and their values. SecretsEndpoint is the URL of a Secrets Manager and SSM
+	// beside us, which is asked for what the file lacks; STSEndpoint that of an STS which gives the credentials of roles (default: static ones).
+	Secrets, SecretsEndpoint, STSEndpoint string
+	// AllowPrivileged lets job definitions have privileged containers, devices and host namespaces.
 	AllowPrivileged bool
 	// AllowHosts are further names that callers may use for this machine.
 	AllowHosts []string
@@ -48,6 +58,9 @@ type Config struct {
 	// Log takes our own log; nil discards it.
 	Log *slog.Logger
 }
+
+// A Mapping is a folder that stands in for something of AWS.
+type Mapping struct{ From, To string }
 
 // defaultRetention is how long AWS shows ended jobs at least (jobs.md 2.10).
 const defaultRetention = 7 * 24 * time.Hour

@@ -27,8 +27,17 @@ func (e *Emulator) newDriver() (runner.Driver, error) {
 		KeepContainers:  c.KeepContainers,
 		Network:         c.JobNetwork,
 		AllowPrivileged: c.AllowPrivileged,
+		HostPaths:       mappings(c.HostPaths),
+		FileSystems:     mappings(c.FileSystems),
 		Log:             c.Log,
 	})
+}
+
+func mappings(list []Mapping) (m []docker.Mapping) {
+	for _, one := range list {
+		m = append(m, docker.Mapping(one))
+	}
+	return m
 }
 
 // instanceOf names what this emulator makes on an engine. In memory, a process that listens where an earlier one did, on the

@@ -38,7 +38,11 @@ type Report struct {
 
 // A ContainerEnd is how one of several containers ended.
 type ContainerEnd struct {
-	Name     string
+	Name string
+	// Init says that it is one of a pod's init containers.
+	Init bool `json:",omitempty"`
+	// ID is the engine's, 64 hex digits; empty if it was never made.
+	ID       string `json:",omitempty"`
 	ExitCode *int32 `json:",omitempty"` // nil if it never ran, or its end was not seen
 	Reason   string `json:",omitempty"`
 }

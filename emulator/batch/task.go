@@ -26,8 +26,27 @@ type Task struct {
 	Family   string // name of the job definition
 	Revision int
 	Cluster  string
+	// Environment is the compute environment, Definition the job definition's revision.
+	Environment, Definition ARN
 
+	// JobRole is whose credentials the containers get; empty is none. ExecutionRole is used for pulls and secrets.
+	JobRole, ExecutionRole string
+	// PIDMode and IPCMode are "task", "host", for IPC also "none"; empty is the engine's default. Of ecsProperties.
+	PIDMode, IPCMode string
+
+	// Pod is what more there is of a job of eksProperties; nil for ECS.
+	Pod *Pod
+
+	// Containers of the task. Of a pod the init containers come first, in the order in which they run.
 	Containers []Container
+}
+
+// A Pod is what Kubernetes knows of a task (runtime.md 5). Its containers all count: it has succeeded when each ended with 0, and none stops another.
+type Pod struct {
+	Name, Namespace   string
+	NodeName, NodeUID string
+	// Properties is the definition's own block with overrides, for whatever else it says. Read only.
+	Properties *api.EksPodProperties
 }
 
 // SharesHost says that the task is in the network of its instance, with whatever else runs there.
@@ -43,12 +62,23 @@ type Container struct {
 	// Environment in order of precedence, low to high: a later entry of the same name wins.
 	Environment []api.KeyValuePair
 	MilliVCPU   int64
-	MemoryMiB   int64
-	LogGroup    string
-	LogStream   string
+	// MilliLimit is the most CPU that a pod's container gets, in thousandths; 0 is no limit. ECS's have shares on EC2, and their vCPUs as limit on Fargate.
+	MilliLimit int64
+	MemoryMiB  int64
+	GPUs       int32
+	LogGroup   string
+	LogStream  string
 	// Essential says that its end is that of the task; DependsOn are containers that come before it. Of ecsProperties.
 	Essential bool
 	DependsOn []api.TaskContainerDependency
+	// Init says that it runs to its end before the next one begins. Of pods.
+	Init bool
+	// StartSeconds is how long others wait for it to meet their condition; 0 is without end.
+	StartSeconds int
+	// Firelens makes it the router of the others' output.
+	Firelens *api.FirelensConfiguration
+	// Kubernetes is the block of a pod's container, for whatever else it says; nil for ECS. Read only.
+	Kubernetes *api.EksContainer
 	// StopSeconds is the time between SIGTERM and SIGKILL.
 	StopSeconds int
 	// Files are put into the container before it starts.

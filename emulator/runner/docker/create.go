@@ -72,7 +72,6 @@ func (d *Driver) refuse(p *api.ContainerProperties) error {
 		return &failure{cannotCreate, "the job definition asks for privileged, which batch-local allows with --allow-privileged"}
 	}
 	for member, given := range map[string]bool{
-		"mountPoints":             len(p.MountPoints) > 0,
 		"secrets":                 len(p.Secrets) > 0,
 		"linuxParameters.devices": p.LinuxParameters != nil && len(p.LinuxParameters.Devices) > 0,
 	} {

@@ -63,7 +63,6 @@ func TestRefused(t *testing.T) {
 	d := &Driver{}
 	for want, given := range map[string]api.ContainerProperties{
 		"--allow-privileged":               {Privileged: new(true)},
-		"mountPoints is not available":     {MountPoints: []api.MountPoint{{}}},
 		"secrets is not available":         {Secrets: []api.Secret{{}}},
 		"linuxParameters.devices":          {LinuxParameters: &api.LinuxParameters{Devices: []api.Device{{}}}},
 		"resource requirement of type GPU": {ResourceRequirements: []api.ResourceRequirement{{Type: api.ResourceTypeGpu}}},

@@ -30,6 +30,8 @@ type Options struct {
 	KeepContainers string
 	// Network is the network that sandboxes are on, made if it is missing; default "batch-local". "host" puts jobs on the host's own.
 	Network string
+	// HostPaths and FileSystems are real folders that stand in for paths of the instances and for EFS file systems.
+	HostPaths, FileSystems []Mapping
 	// AllowPrivileged lets containers be privileged.
 	AllowPrivileged bool
 	// Starts is how many containers are brought up at the same time; 0 chooses by the number of processors.
@@ -125,6 +127,9 @@ func (d *Driver) Watch(ctx context.Context, changed func(runner.Availability)) {
 // Close implements runner.Driver.
 func (d *Driver) Close(ctx context.Context, keep bool) error {
 	d.boxes.close(ctx, keep, d.engine.ready())
+	if !keep && d.engine.ready() {
+		d.removeVolumes(ctx)
+	}
 	d.engine.stop()
 	return d.client.Close()
 }

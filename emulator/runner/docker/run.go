@@ -96,6 +96,11 @@ func (r *run) up(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if p := r.container.Properties; p != nil {
+		if err := d.mounts(ctx, r.attempt.Task, p, host); err != nil {
+			return err
+		}
+	}
 	for again := true; ; again = false {
 		if err := r.create(ctx, config, host); err != nil {
 			return err
@@ -163,6 +168,9 @@ func (r *run) create(ctx context.Context, config *container.Config, host *contai
 				return err
 			}
 		default:
+			if f := mountFailure(r.attempt.Task, err); f != nil {
+				return f
+			}
 			return fail(cannotCreate, "created", "4m0s", err)
 		}
 	}

@@ -122,6 +122,14 @@ func TestLoad(t *testing.T) {
 				s.Emulator.JobNetwork, s.Emulator.Driver = "host", "simulated"
 			},
 		},
+		{
+			name:  "mappings",
+			words: []string{"--map-host-path", "/data=/home/me", "--map-host-path", "/b=/c", "--map-efs", "fs-1=/d"},
+			want: func(s *Settings) {
+				s.Emulator.HostPaths = []emulator.Mapping{{From: "/data", To: "/home/me"}, {From: "/b", To: "/c"}}
+				s.Emulator.FileSystems = []emulator.Mapping{{From: "fs-1", To: "/d"}}
+			},
+		},
 		{name: "a file of comments", file: "# driver: podman\n", want: func(*Settings) {}},
 	}
 	for _, test := range tests {
@@ -157,6 +165,10 @@ func TestRefusals(t *testing.T) {
 		{name: "no port", words: []string{"--listen", "nowhere"}, want: []string{"--listen nowhere: it must be an address and a port, such as 127.0.0.1:22824"}},
 		{name: "no such port", words: []string{"--listen", "127.0.0.1:99999"}, want: []string{"--listen 127.0.0.1:99999: the port must be a number from 0 to 65535"}},
 		{name: "negative port", words: []string{"--listen", "127.0.0.1:-1"}, want: []string{"--listen 127.0.0.1:-1: the port must be a number from 0 to 65535"}},
+		{name: "a mapping of nothing", words: []string{"--map-host-path", "/data"}, want: []string{"--map-host-path /data: it must be of the form A=B"}},
+		{name: "a mapping to a part", words: []string{"--map-efs", "fs-1=data"}, want: []string{"--map-efs fs-1=data: data must be a whole path"}},
+		{name: "a mapping to everything", words: []string{"--map-efs", "fs-1=/a/.."}, want: []string{"--map-efs fs-1=/a/..: the whole machine cannot be mapped"}},
+		{name: "a mapping to the machine's own", words: []string{"--map-host-path", "/a=/home/../etc/x"}, want: []string{"--map-host-path /a=/home/../etc/x: /etc cannot be mapped"}},
 		{name: "one of a list", environ: []string{"BATCH_LOCAL_LISTEN=127.0.0.1:1,x"}, want: []string{"BATCH_LOCAL_LISTEN=x: it must be an address and a port, such as 127.0.0.1:22824"}},
 		{name: "a host with a port", words: []string{"--allow-host", "http://x"}, want: []string{"--allow-host http://x: it must be a host name alone, without scheme or port"}},
 		{name: "a home folder", file: "data-dir: ~/data\n", want: []string{"FILE:1: data-dir: ~/data: ~ is not known here; write the whole path"}},
@@ -212,7 +224,7 @@ func TestOtherCommands(t *testing.T) {
 func TestTable(t *testing.T) {
 	for _, row := range table() {
 		switch row.field(new(Settings)).(type) {
-		case *string, *[]string, *bool, *slog.Level, *time.Duration, *int64, *float64:
+		case *string, *[]string, *[]emulator.Mapping, *bool, *slog.Level, *time.Duration, *int64, *float64:
 		default:
 			t.Errorf("%s: assign knows no %T", row.name, row.field(new(Settings)))
 		}

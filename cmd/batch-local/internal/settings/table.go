@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/batch-local/batch-local/emulator"
 )
 
 const (
@@ -23,7 +25,7 @@ type setting struct {
 	help        string                  // one short line
 	check       func(text string) error // refuses a value; what emulator.Config.Validate refuses needs no check here
 	choices     []string                // the only values there are, for completion
-	field       func(*Settings) any     // where it goes: *string, *[]string (may be repeated), *bool or *slog.Level
+	field       func(*Settings) any     // where it goes: a pointer of a type that assign knows; lists may be repeated
 }
 
 // table holds every setting, in the order of help.
@@ -110,6 +112,16 @@ func table() []setting {
 			field: func(s *Settings) any { return &s.Emulator.AllowPrivileged },
 		},
 		{
+			name: "map-host-path", placeholder: "A=B", check: folder,
+			help:  "jobs that mount path A of their instance get folder B; may be repeated (default: a disk of its own)",
+			field: func(s *Settings) any { return &s.Emulator.HostPaths },
+		},
+		{
+			name: "map-efs", placeholder: "fs-1=B", check: folder,
+			help:  "jobs that mount this file system get folder B; may be repeated (default: a disk of its own)",
+			field: func(s *Settings) any { return &s.Emulator.FileSystems },
+		},
+		{
 			name: "allow-host", placeholder: "NAME", check: host,
 			help:  "answer calls to this host name too; may be repeated (default: only names of this machine)",
 			field: func(s *Settings) any { return &s.Emulator.AllowHosts },
@@ -152,8 +164,11 @@ func (s setting) variable() string {
 
 // repeatable says that the setting is a list.
 func (s setting) repeatable() bool {
-	_, list := s.field(new(Settings)).(*[]string)
-	return list
+	switch s.field(new(Settings)).(type) {
+	case *[]string, *[]emulator.Mapping:
+		return true
+	}
+	return false
 }
 
 // boolean says that the flag may stand without a value.
@@ -167,6 +182,13 @@ func (s setting) assign(field any, texts []string) {
 	switch field := field.(type) {
 	case *[]string:
 		*field = texts
+	case *[]emulator.Mapping:
+		*field = nil
+		for _, text := range texts {
+			if from, to, ok := strings.Cut(text, "="); ok {
+				*field = append(*field, emulator.Mapping{From: from, To: to})
+			}
+		}
 	case *time.Duration:
 		*field, _ = time.ParseDuration(texts[0]) // was checked
 	case *string:

@@ -3,6 +3,7 @@ package settings
 import (
 	"errors"
 	"net"
+	pathpkg "path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -85,6 +86,31 @@ func size(text string) error {
 func factor(text string) error {
 	if f, err := strconv.ParseFloat(text, 64); err != nil || f <= 0 || f > 1e6 {
 		return errors.New("it must be a number above 0")
+	}
+	return nil
+}
+
+// never are folders that no job may have, whatever the user maps: through each of them the machine could be taken over.
+func never() []string { return []string{"/proc", "/sys", "/etc", "/dev", "/boot", "/var/run", "/run"} }
+
+func folder(text string) error {
+	from, to, ok := strings.Cut(text, "=")
+	switch {
+	case text == "":
+		return nil
+	case !ok || from == "" || to == "":
+		return errors.New("it must be of the form A=B")
+	case !strings.HasPrefix(to, "/"):
+		return errors.New(to + " must be a whole path")
+	}
+	clean := pathpkg.Clean(to)
+	if clean == "/" {
+		return errors.New("the whole machine cannot be mapped")
+	}
+	for _, n := range never() {
+		if clean == n || strings.HasPrefix(clean, n+"/") {
+			return errors.New(n + " cannot be mapped")
+		}
 	}
 	return nil
 }
