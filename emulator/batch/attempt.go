@@ -27,6 +27,10 @@ func (tx *Tx) Report(r Report) {
 	case Running:
 		tx.started(j, r)
 	case Exited:
+		if r.HostLost {
+			tx.ReclaimJob(j)
+			return
+		}
 		if a.State == Placed && r.ExitCode != nil { // it ran, and nobody was there to see it
 			tx.started(j, r)
 			j = tx.jobs[j.ID]

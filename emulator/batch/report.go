@@ -26,6 +26,9 @@ type Report struct {
 
 	// Of Exited only.
 
+	// HostLost says that what the attempt ran on is no more: its instance, with all that runs there, or the one task.
+	HostLost bool
+
 	// ExitCode is nil if the container never ran or its end was not seen (jobs.md 2.5).
 	ExitCode *int32
 	// Reason is the container's reason, at most 255 characters; empty on a plain exit (jobs.md 2.4).

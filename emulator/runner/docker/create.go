@@ -1,10 +1,13 @@
 package docker
 
 import (
+	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/image"
 	"github.com/docker/go-units"
 
 	"github.com/batch-local/batch-local/emulator/api"
@@ -22,14 +25,43 @@ const (
 // cpuPeriod is the period of a quota in microseconds.
 const cpuPeriod = 100_000
 
-// translate makes what the engine is asked for of a container (runtime.md 2). What it cannot do yet is a failure that names
-// the member: nothing is left out without a word.
+// translate makes all that the engine is asked for of a container, of the image that is there.
+func (r *run) translate(ctx context.Context, u *unit, is image.InspectResponse) (want asked, err error) {
+	t, c := r.attempt.Task, u.container
+	if want.config, want.host, err = r.driver.translate(t, c); err != nil {
+		return want, err
+	}
+	want.config.Env = r.environment(u, is)
+	if want.host.LogConfig, err = r.logConfig(ctx, u); err != nil {
+		return want, err
+	}
+	if c.GPUs > 0 {
+		r.driver.gpus(want, r.attempt.Attempt, int(c.GPUs))
+	}
+	if c.Firelens != nil {
+		if err := r.mountRouter(ctx, u, want.host); err != nil {
+			return want, err
+		}
+	}
+	if k := c.Kubernetes; k != nil {
+		if want.config.User, err = podUser(k.SecurityContext, is); err != nil {
+			return want, err
+		}
+		return want, r.mountPod(ctx, k, want.host)
+	}
+	if c.Properties != nil {
+		err = r.mount(ctx, c.Properties, want.host)
+	}
+	return want, err
+}
+
+// translate makes what the engine is asked for of a container, whatever image it has and whoever runs beside it (runtime.md 2).
 func (d *Driver) translate(t batch.Task, c batch.Container) (*container.Config, *container.HostConfig, error) {
 	p := c.Properties
 	if p == nil {
 		p = &api.ContainerProperties{}
 	}
-	if err := d.refuse(p); err != nil {
+	if err := d.refuse(t, p); err != nil {
 		return nil, nil, err
 	}
 	config := &container.Config{
@@ -49,42 +81,67 @@ func (d *Driver) translate(t batch.Task, c batch.Container) (*container.Config, 
 		},
 		ReadonlyRootfs: api.Value(p.ReadonlyRootFilesystem),
 		Privileged:     api.Value(p.Privileged),
-		LogConfig:      container.LogConfig{Type: "json-file", Config: map[string]string{"max-size": "100g", "max-file": "1"}},
+		LogConfig:      jsonFile(),
 	}
-	if t.Platform == batch.Fargate {
+	switch {
+	case t.Platform == batch.Fargate:
 		host.CPUPeriod, host.CPUQuota = cpuPeriod, c.MilliVCPU*cpuPeriod/1000
 		if !d.noUlimits.Load() {
 			host.Ulimits = []*units.Ulimit{{Name: "nofile", Soft: 65535, Hard: 65535}}
 		}
-	} else {
+	default:
 		host.CPUShares = min(mostShares, max(fewestShares, c.MilliVCPU*1024/1000))
+		if c.MilliLimit > 0 {
+			host.CPUPeriod, host.CPUQuota = cpuPeriod, c.MilliLimit*cpuPeriod/1000
+		}
 	}
 	for _, u := range p.Ulimits {
 		host.Ulimits = append(host.Ulimits, &units.Ulimit{Name: api.Value(u.Name), Soft: int64(api.Value(u.SoftLimit)), Hard: int64(api.Value(u.HardLimit))})
+	}
+	if e := p.EphemeralStorage; e != nil && e.SizeInGiB != nil && d.engine.limitsStorage() {
+		host.StorageOpt = map[string]string{"size": strconv.Itoa(int(*e.SizeInGiB)) + "G"}
+	}
+	if k := c.Kubernetes; k != nil && k.SecurityContext != nil && k.SecurityContext.AllowPrivilegeEscalation != nil && !*k.SecurityContext.AllowPrivilegeEscalation {
+		host.SecurityOpt = []string{"no-new-privileges"}
 	}
 	linux(host, p.LinuxParameters, c.MemoryMiB)
 	return config, host, nil
 }
 
-// refuse names what this driver does not do yet, or not without leave.
-func (d *Driver) refuse(p *api.ContainerProperties) error {
-	if api.Value(p.Privileged) && !d.options.AllowPrivileged {
-		return &failure{cannotCreate, "the job definition asks for privileged, which batch-local allows with --allow-privileged"}
+// jsonFile is the log driver of containers whose output we take: the engine's own record, which must not lose lines to a limit of the engine's.
+func jsonFile() container.LogConfig {
+	return container.LogConfig{Type: "json-file", Config: map[string]string{"max-size": "100g", "max-file": "1"}}
+}
+
+// refuse names what a job may not have without leave (decisions, behaviour 6).
+func (d *Driver) refuse(t batch.Task, p *api.ContainerProperties) error {
+	if d.options.AllowPrivileged {
+		return nil
 	}
-	for member, given := range map[string]bool{
-		"secrets":                 len(p.Secrets) > 0,
-		"linuxParameters.devices": p.LinuxParameters != nil && len(p.LinuxParameters.Devices) > 0,
+	for _, asked := range []struct {
+		what string
+		is   bool
+	}{
+		{"privileged", api.Value(p.Privileged)},
+		{"devices of the host (linuxParameters.devices)", p.LinuxParameters != nil && len(p.LinuxParameters.Devices) > 0},
+		{"the host's processes (pidMode host)", t.PIDMode == modeHost},
+		{"the host's shared memory (ipcMode host)", t.IPCMode == modeHost},
 	} {
-		if given {
-			return &failure{cannotCreate, fmt.Sprintf("%s is not available in batch-local yet", member)}
-		}
-	}
-	for _, r := range p.ResourceRequirements {
-		if r.Type == api.ResourceTypeGpu {
-			return &failure{cannotCreate, "a resource requirement of type GPU is not available in batch-local yet"}
+		if asked.is {
+			return &failure{cannotCreate, fmt.Sprintf("the job definition asks for %s, which batch-local allows with --allow-privileged", asked.what)}
 		}
 	}
 	return nil
+}
+
+// gpus gives a container some of the machine's, by number, so that jobs do not share one (runtime.md 2).
+func (d *Driver) gpus(want asked, id batch.AttemptID, n int) {
+	var ids []string
+	for _, g := range d.made.devices(id, n) {
+		ids = append(ids, strconv.Itoa(g))
+	}
+	want.host.DeviceRequests = []container.DeviceRequest{{DeviceIDs: ids, Capabilities: [][]string{{"gpu"}}}}
+	want.config.Env = append(want.config.Env, "NVIDIA_VISIBLE_DEVICES="+strings.Join(ids, ","))
 }
 
 // linux maps linuxParameters (runtime.md 2.1, 2.2).
@@ -98,11 +155,11 @@ func linux(host *container.HostConfig, l *api.LinuxParameters, memory int64) {
 	}
 	if l.MaxSwap != nil {
 		host.MemorySwap = (memory + int64(*l.MaxSwap)) * mib
-		if *l.MaxSwap > 0 {
-			swappiness := int64(60)
-			if l.Swappiness != nil {
-				swappiness = int64(*l.Swappiness)
-			}
+		swappiness := int64(60)
+		if l.Swappiness != nil {
+			swappiness = int64(*l.Swappiness)
+		}
+		if *l.MaxSwap > 0 || l.Swappiness != nil {
 			host.MemorySwappiness = &swappiness
 		}
 	}
@@ -114,20 +171,20 @@ func linux(host *container.HostConfig, l *api.LinuxParameters, memory int64) {
 		options = append(options, fmt.Sprintf("size=%dm", api.Value(t.Size)))
 		host.Tmpfs[api.Value(t.ContainerPath)] = strings.Join(options, ",")
 	}
-}
-
-// environment keeps the last entry of each name.
-func environment(list []api.KeyValuePair) []string {
-	at := make(map[string]int, len(list))
-	env := make([]string, 0, len(list))
-	for _, kv := range list {
-		name, entry := api.Value(kv.Name), api.Value(kv.Name)+"="+api.Value(kv.Value)
-		if i, ok := at[name]; ok {
-			env[i] = entry
-			continue
+	for _, d := range l.Devices {
+		letters := ""
+		for _, p := range d.Permissions {
+			letters += map[api.DeviceCgroupPermission]string{
+				api.DeviceCgroupPermissionRead: "r", api.DeviceCgroupPermissionWrite: "w", api.DeviceCgroupPermissionMknod: "m",
+			}[p]
 		}
-		at[name] = len(env)
-		env = append(env, entry)
+		if letters == "" {
+			letters = "rwm"
+		}
+		inside := api.Value(d.ContainerPath)
+		if inside == "" {
+			inside = api.Value(d.HostPath)
+		}
+		host.Devices = append(host.Devices, container.DeviceMapping{PathOnHost: api.Value(d.HostPath), PathInContainer: inside, CgroupPermissions: letters})
 	}
-	return env
 }

@@ -62,10 +62,8 @@ func TestTranslate(t *testing.T) {
 func TestRefused(t *testing.T) {
 	d := &Driver{}
 	for want, given := range map[string]api.ContainerProperties{
-		"--allow-privileged":               {Privileged: new(true)},
-		"secrets is not available":         {Secrets: []api.Secret{{}}},
-		"linuxParameters.devices":          {LinuxParameters: &api.LinuxParameters{Devices: []api.Device{{}}}},
-		"resource requirement of type GPU": {ResourceRequirements: []api.ResourceRequirement{{Type: api.ResourceTypeGpu}}},
+		"--allow-privileged":      {Privileged: new(true)},
+		"linuxParameters.devices": {LinuxParameters: &api.LinuxParameters{Devices: []api.Device{{}}}},
 	} {
 		_, _, err := d.translate(batch.Task{}, batch.Container{Properties: &given})
 		var f *failure
@@ -92,9 +90,19 @@ func TestConfigAndLabels(t *testing.T) {
 	if id, ok := attemptOf(config.Labels); !ok || id != task.Attempt {
 		t.Errorf("read back: %v %t", id, ok)
 	}
-	for id, want := range map[batch.AttemptID]string{{Job: "01234567-89ab", Number: 2}: "batch-local-01234567-2", {Job: "01234567-89ab:7", Number: 1}: "batch-local-01234567-7-1"} {
-		if got := containerName(id); got != want {
-			t.Errorf("name of %s: %s, want %s", id, got, want)
+	one, several := make([]batch.Container, 1), []batch.Container{{Name: "main"}, {Name: "a/b"}}
+	for _, test := range []struct {
+		task batch.Task
+		want []string
+	}{
+		{batch.Task{Attempt: batch.AttemptID{Job: "01234567-89ab", Number: 2}, Containers: one}, []string{"batch-local-01234567-2"}},
+		{batch.Task{Attempt: batch.AttemptID{Job: "01234567-89ab:7", Number: 1}, Containers: one}, []string{"batch-local-01234567-7-1"}},
+		{batch.Task{Attempt: batch.AttemptID{Job: "01234567-89ab", Number: 1}, Containers: several}, []string{"batch-local-01234567-1-main", "batch-local-01234567-1-a-b-1"}},
+	} {
+		for i, want := range test.want {
+			if got := containerName(test.task, i); got != want {
+				t.Errorf("name of container %d of %s: %s, want %s", i, test.task.Attempt, got, want)
+			}
 		}
 	}
 }
@@ -139,7 +147,7 @@ func TestPauseProgram(t *testing.T) {
 			t.Fatal(err)
 		}
 		f, err := elf.NewFile(bytes.NewReader(program))
-		if err != nil || f.Machine != machine || f.Type != elf.ET_EXEC || len(f.Progs) != 1 || f.Entry != f.Progs[0].Vaddr+120 || f.Progs[0].Filesz != uint64(len(program)) || len(program) > 256 {
+		if err != nil || f.Machine != machine || f.Type != elf.ET_EXEC || len(f.Progs) != 1 || f.Entry != f.Progs[0].Vaddr+120 || f.Progs[0].Filesz != uint64(len(program)) || len(program) > 512 {
 			t.Errorf("%s: %v, %+v, %d bytes", arch, err, f, len(program))
 		}
 	}

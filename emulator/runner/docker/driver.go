@@ -16,7 +16,6 @@ import (
 	"golang.org/x/sync/semaphore"
 	"golang.org/x/sync/singleflight"
 
-	"github.com/batch-local/batch-local/emulator/batch"
 	"github.com/batch-local/batch-local/emulator/runner"
 )
 
@@ -32,8 +31,18 @@ type Options struct {
 	Network string
 	// HostPaths and FileSystems are real folders that stand in for paths of the instances and for EFS file systems.
 	HostPaths, FileSystems []Mapping
-	// AllowPrivileged lets containers be privileged.
+	// Images replaces beginnings of image names; a star stands for any characters but slashes.
+	Images []Mapping
+	// Environment is given to every container, "NAME=VALUE"; a job's own of the same name counts.
+	Environment []string
+	// Secrets are where the values of secrets come from; nil is nowhere.
+	Secrets Secrets
+	// Transient says that nothing outlives this process: what an earlier one left of disks and file systems is taken away.
+	Transient bool
+	// AllowPrivileged lets containers be privileged, have devices of the host and its namespaces.
 	AllowPrivileged bool
+	// Endpoint answers tasks at 169.254.170.2; nil is no endpoint.
+	Endpoint http.Handler
 	// Starts is how many containers are brought up at the same time; 0 chooses by the number of processors.
 	Starts int
 	// Sandboxes is how many are kept ready for Fargate tasks; 0 is 4.
@@ -57,9 +66,9 @@ type Driver struct {
 	// noUlimits says that the engine cannot give containers the limits that Fargate sets.
 	noUlimits atomic.Bool
 
-	mu sync.Mutex
-	// made are the containers of attempts that this process knows, by attempt.
-	made map[batch.AttemptID]string
+	made     made
+	imageMap []imageMapping
+	swept    sync.Once // of what an earlier process left, when the engine is there
 }
 
 var _ runner.Driver = (*Driver)(nil)
@@ -90,8 +99,8 @@ func New(o Options) (*Driver, error) {
 	}
 	d := &Driver{
 		options: o, client: o.Client, log: o.Log,
-		starts: semaphore.NewWeighted(int64(o.Starts)),
-		made:   map[batch.AttemptID]string{},
+		starts:   semaphore.NewWeighted(int64(o.Starts)),
+		imageMap: imageMappings(o.Images),
 	}
 	d.boxes = newSandboxes(d)
 	d.engine.start(d)
@@ -127,23 +136,11 @@ func (d *Driver) Watch(ctx context.Context, changed func(runner.Availability)) {
 // Close implements runner.Driver.
 func (d *Driver) Close(ctx context.Context, keep bool) error {
 	d.boxes.close(ctx, keep, d.engine.ready())
-	if !keep && d.engine.ready() {
-		d.removeVolumes(ctx)
+	if !keep && d.options.Transient && d.engine.ready() {
+		if err := d.removeVolumes(ctx, labelVolume); err != nil {
+			d.log.Warn("disks and file systems of jobs are left; the next start takes them away", "error", err)
+		}
 	}
 	d.engine.stop()
 	return d.client.Close()
-}
-
-func (d *Driver) remember(id batch.AttemptID, container string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.made[id] = container
-}
-
-func (d *Driver) forget(id batch.AttemptID) (container string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	container = d.made[id]
-	delete(d.made, id)
-	return container
 }

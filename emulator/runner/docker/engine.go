@@ -25,6 +25,7 @@ type engine struct {
 	mu        sync.Mutex
 	is        runner.Availability
 	arch      string
+	storage   string        // the engine's storage driver
 	changed   chan struct{} // closed when is changes
 	listeners map[string]*listener
 }
@@ -111,7 +112,17 @@ func (e *engine) connect(ctx context.Context) error {
 	default:
 	}
 	e.connections.Add(1)
+	e.mu.Lock()
+	e.storage = machine.Driver
+	e.mu.Unlock()
 	e.driver.boxes.reconnect(ctx, version.Arch)
+	if e.driver.options.Transient {
+		e.driver.swept.Do(func() {
+			if err := e.driver.removeVolumes(ctx, labelVolume); err != nil {
+				e.driver.log.Warn("disks and file systems of an earlier process could not be removed", "error", err)
+			}
+		})
+	}
 	e.set(runner.Availability{Ready: true, Version: version.Version, Endpoint: c.DaemonHost(), CPUs: machine.NCPU, MemoryMiB: machine.MemTotal / mib}, version.Arch)
 	e.wakeAll() // what happened while nobody listened
 	for {
@@ -149,6 +160,21 @@ func (e *engine) now() (runner.Availability, <-chan struct{}) {
 func (e *engine) ready() bool {
 	a, _ := e.now()
 	return a.Ready
+}
+
+// limitsStorage says whether the engine can limit a container's root file system. Of overlay2 that depends on how its folder is mounted, which it does not
+// tell.
+func (e *engine) limitsStorage() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.storage == "btrfs" || e.storage == "zfs"
+}
+
+// architecture is the engine's, as Go names it.
+func (e *engine) architecture() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.arch
 }
 
 func (e *engine) watch(ctx context.Context, tell func(runner.Availability)) {
@@ -198,6 +224,9 @@ func (e *engine) listen(container string) (l *listener, forget func()) {
 }
 
 func (e *engine) tell(m events.Message) {
+	if m.Action == events.ActionDie && m.Actor.Attributes[labelSandbox] != "" {
+		e.driver.boxes.died(m.Actor.ID)
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	l := e.listeners[m.Actor.ID]

@@ -14,15 +14,15 @@ import (
 )
 
 // put copies files into a container that was made and has not started.
-func (r *run) put(ctx context.Context) error {
-	if len(r.container.Files) == 0 {
+func (u *unit) put(ctx context.Context, files []batch.File) error {
+	if len(files) == 0 {
 		return nil
 	}
-	content, err := archive(r.container.Files)
+	content, err := archive(files)
 	if err != nil {
 		return err
 	}
-	return r.driver.client.CopyToContainer(ctx, r.id, "/", content, container.CopyToContainerOptions{})
+	return u.run.driver.client.CopyToContainer(ctx, u.id, "/", content, container.CopyToContainerOptions{})
 }
 
 // archive is a tar of files. Everybody may write to the folders: an image may have a user of its own.
@@ -48,12 +48,12 @@ func archive(files []batch.File) (io.Reader, error) {
 const mostFailure = 1024
 
 // failureText is what the container wrote about why it failed; empty if it wrote nothing.
-func (r *run) failureText(ctx context.Context) string {
-	path := r.container.FailureFile
+func (u *unit) failureText(ctx context.Context) string {
+	path := u.container.FailureFile
 	if path == "" {
 		return ""
 	}
-	content, _, err := r.driver.client.CopyFromContainer(ctx, r.id, path)
+	content, _, err := u.run.driver.client.CopyFromContainer(ctx, u.id, path)
 	if err != nil { // most containers write none
 		return ""
 	}

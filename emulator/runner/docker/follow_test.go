@@ -22,11 +22,11 @@ func TestMemoryKillToldAfterTheExit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := &run{id: "of no container", stopping: c.stopping, events: &listener{oom: make(chan struct{}, 1)}}
+				u := &unit{id: "of no container", stopping: c.stopping, events: &listener{oom: make(chan struct{}, 1)}}
 				if c.told > 0 {
-					time.AfterFunc(c.told, func() { nudge(r.events.oom) })
+					time.AfterFunc(c.told, func() { nudge(u.events.oom) })
 				}
-				if got := r.killedForMemory(c.code); got != c.want {
+				if got := u.killedForMemory(c.code); got != c.want {
 					t.Errorf("got %v, want %v", got, c.want)
 				}
 			})

@@ -6,11 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/image"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/batch-local/batch-local/emulator/api"
+	"github.com/batch-local/batch-local/emulator/batch"
 )
 
 // Times of a pull (runtime.md 11.1).
@@ -19,12 +24,117 @@ const (
 	pullBegin      = 5 * time.Minute
 )
 
+// A picture is an image as a container wants it.
+type picture struct {
+	name     string // on the engine
+	platform *ocispec.Platform
+	policy   string // "missing", "always" or "never"
+	auth     func(ctx context.Context) (string, error)
+}
+
+// renamed replaces the beginning of an image's name by what the user says (runtime.md 11.3). The first mapping that fits counts.
+func (d *Driver) renamed(name string) string {
+	for _, m := range d.imageMap {
+		at := m.from.FindStringIndex(name)
+		if at == nil {
+			continue
+		}
+		// The beginning ends where a part of a name does: "a/b" does not stand for "a/bc".
+		if rest := name[at[1]:]; rest == "" || strings.ContainsAny(rest[:1], "/:@") || strings.HasSuffix(name[:at[1]], "/") {
+			return m.to + rest
+		}
+	}
+	return name
+}
+
+// imageMapping is one of --image-map.
+type imageMapping struct {
+	from *regexp.Regexp
+	to   string
+}
+
+// imageMappings compiles mappings. A star stands for any characters but slashes.
+func imageMappings(list []Mapping) (all []imageMapping) {
+	for _, m := range list {
+		all = append(all, imageMapping{regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(m.From), `\*`, "[^/]*")), m.To})
+	}
+	return all
+}
+
+// kubernetesPolicies are the words of eksProperties for ours (runtime.md 5.2).
+func kubernetesPolicies(word string) (policy string, ok bool) {
+	policy, ok = map[string]string{"Always": "always", "IfNotPresent": "missing", "Never": "never"}[word]
+	return policy, ok
+}
+
+// pictureOf is what a container wants of an image.
+//
+// Guess: of a pod's container without a policy ours counts, though Kubernetes would pull "latest" always: images that were built here are in no registry.
+func (d *Driver) pictureOf(t batch.Task, c batch.Container) picture {
+	p := picture{name: d.renamed(c.Image), policy: d.options.Pull, auth: func(ctx context.Context) (string, error) { return registryAuth(ctx, d.renamed(c.Image)), nil }}
+	if k := c.Kubernetes; k != nil {
+		if policy, ok := kubernetesPolicies(api.Value(k.ImagePullPolicy)); ok {
+			p.policy = policy
+		}
+	}
+	if c.Properties == nil {
+		return p
+	}
+	if r := c.Properties.RuntimePlatform; r != nil {
+		arch := map[string]string{"ARM64": "arm64"}[api.Value(r.CpuArchitecture)]
+		if arch == "" {
+			arch = "amd64"
+		}
+		p.platform = &ocispec.Platform{OS: "linux", Architecture: arch}
+		if strings.HasPrefix(api.Value(r.OperatingSystemFamily), "WINDOWS") {
+			p.platform.OS = "windows"
+		}
+	}
+	return p
+}
+
+// image has an image there by its policy.
+func (d *Driver) image(ctx context.Context, p picture) (image.InspectResponse, error) {
+	if p.platform != nil && p.platform.OS != "linux" {
+		return image.InspectResponse{}, &failure{cannotPull, fmt.Sprintf("no matching manifest for %s/%s in the manifest list entries: batch-local runs containers of Linux", p.platform.OS, p.platform.Architecture)}
+	}
+	if p.policy == "always" {
+		if err := d.pull(ctx, p); err != nil {
+			return image.InspectResponse{}, err
+		}
+	}
+	is, err := d.client.ImageInspect(ctx, p.name)
+	missing := cerrdefs.IsNotFound(err)
+	if err == nil && p.platform != nil && is.Architecture != p.platform.Architecture {
+		missing, err = true, fmt.Errorf("image with reference %s was found but does not match the specified platform: wanted linux/%s, actual: linux/%s", p.name, p.platform.Architecture, is.Architecture)
+	}
+	switch {
+	case err == nil:
+		return is, nil
+	case !missing:
+		return is, fail(cannotCreate, "created", "4m0s", err)
+	case p.policy == "never":
+		return is, &failure{cannotPull, fmt.Sprintf("%s (images are never pulled here)", daemonText(err))}
+	}
+	if err := d.pull(ctx, p); err != nil {
+		return is, err
+	}
+	is, err = d.client.ImageInspect(ctx, p.name)
+	return is, fail(cannotPull, "pulled", pullBegin.String(), err)
+}
+
 // pull fetches an image; who asks while a pull of the same name goes on waits for that one. It ends when the last of
 // those is served, not when the first gives up.
-func (d *Driver) pull(ctx context.Context, name string) error {
-	done := d.pulls.DoChan(name, func() (any, error) {
-		return nil, d.fetch(context.WithoutCancel(ctx), name)
-	})
+func (d *Driver) pull(ctx context.Context, p picture) error {
+	auth, err := p.auth(ctx)
+	if err != nil {
+		return err
+	}
+	key := p.name + " " + auth // others may not use what somebody's password got
+	if p.platform != nil {
+		key += " " + p.platform.Architecture
+	}
+	done := d.pulls.DoChan(key, func() (any, error) { return nil, d.fetch(context.WithoutCancel(ctx), p, auth) })
 	select {
 	case r := <-done:
 		return r.Err
@@ -34,14 +144,18 @@ func (d *Driver) pull(ctx context.Context, name string) error {
 }
 
 // fetch is one pull. Errors come inside the stream, with status 200, so it is read to its end.
-func (d *Driver) fetch(ctx context.Context, name string) error {
+func (d *Driver) fetch(ctx context.Context, p picture, auth string) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	quiet := time.AfterFunc(pullBegin, func() { cancel(context.DeadlineExceeded) })
 	defer quiet.Stop()
-	stream, err := d.client.ImagePull(ctx, name, image.PullOptions{RegistryAuth: registryAuth(ctx, name)})
+	options := image.PullOptions{RegistryAuth: auth}
+	if p.platform != nil {
+		options.Platform = p.platform.OS + "/" + p.platform.Architecture
+	}
+	stream, err := d.client.ImagePull(ctx, p.name, options)
 	if err != nil {
-		return d.pullFailure(ctx, name, err)
+		return pullFailure(ctx, err)
 	}
 	defer stream.Close()
 	for decoder := json.NewDecoder(stream); ; {
@@ -54,41 +168,19 @@ func (d *Driver) fetch(ctx context.Context, name string) error {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
-			return d.pullFailure(ctx, name, err)
+			return pullFailure(ctx, err)
 		case line.Error != "":
-			return d.pullFailure(ctx, name, errors.New(line.Error))
+			return pullFailure(ctx, errors.New(line.Error))
 		}
 	}
 }
 
-// pullFailure words an error as ECS does. Where no such image is known anywhere, the policy is worth knowing.
-func (d *Driver) pullFailure(ctx context.Context, name string, err error) error {
+// pullFailure words an error as ECS does.
+func pullFailure(ctx context.Context, err error) error {
 	if errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
 		return &failure{timedOut, "Could not transition to pulled; timed out after waiting " + pullBegin.String()}
 	}
 	return fail(cannotPull, "pulled", pullBegin.String(), err)
-}
-
-// ensure has the image there by the policy, before a container is created of it. With the policy "missing" the engine is not asked
-// at all: creating a container tells whether the image is there.
-func (d *Driver) ensure(ctx context.Context, name string) error {
-	if d.options.Pull != "always" {
-		return nil
-	}
-	err := d.pull(ctx, name)
-	var f *failure
-	if !errors.As(err, &f) {
-		return err
-	}
-	return f
-}
-
-// supply is what to do when the engine says that there is no such image.
-func (d *Driver) supply(ctx context.Context, name string, missing error) error {
-	if d.options.Pull == "never" {
-		return &failure{cannotPull, fmt.Sprintf("%s (images are never pulled here: --pull never)", daemonText(missing))}
-	}
-	return d.pull(ctx, name)
 }
 
 // noSuchImage tells a missing image from a missing network or container, which are "not found" too.

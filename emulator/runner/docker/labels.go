@@ -3,6 +3,9 @@ package docker
 import (
 	"fmt"
 	"strconv"
+	"strings"
+
+	"github.com/docker/docker/api/types/filters"
 
 	"github.com/batch-local/batch-local/emulator/batch"
 )
@@ -15,7 +18,9 @@ const (
 	labelJob       = "batch-local.job"
 	labelAttempt   = "batch-local.attempt"
 	labelContainer = "batch-local.container"
-	labelSandbox   = "batch-local.sandbox" // of a sandbox: the instance's id, or "task"
+	labelSandbox   = "batch-local.sandbox"  // of a sandbox: the instance's id, or "task"
+	labelVolume    = "batch-local.volume"   // of a volume that outlives jobs: "disk", "efs" or "pvc"
+	labelEndpoint  = "batch-local.endpoint" // of the container that has the address of the endpoint
 )
 
 func (d *Driver) labels(t batch.Task, c batch.Container) map[string]string {
@@ -29,10 +34,28 @@ func (d *Driver) labels(t batch.Task, c batch.Container) map[string]string {
 		// What the ECS agent sets, and a program that looks at itself may read (runtime.md 1).
 		"com.amazonaws.ecs.cluster":                 t.Cluster,
 		"com.amazonaws.ecs.container-name":          c.Name,
-		"com.amazonaws.ecs.task-arn":                "arn:" + t.Scope.Partition() + ":ecs:" + t.Scope.Region + ":" + t.Scope.Account + ":task/" + t.Cluster + "/" + t.ID,
+		"com.amazonaws.ecs.task-arn":                taskARN(t),
 		"com.amazonaws.ecs.task-definition-family":  t.Family,
 		"com.amazonaws.ecs.task-definition-version": strconv.Itoa(t.Revision),
 	}
+}
+
+func taskARN(t batch.Task) string {
+	return "arn:" + t.Scope.Partition() + ":ecs:" + t.Scope.Region + ":" + t.Scope.Account + ":task/" + t.Cluster + "/" + t.ID
+}
+
+// ours filters what an emulator made, and what has more labels.
+func ours(instance string, labels ...string) filters.Args {
+	f := filters.NewArgs(filters.Arg("label", labelInstance+"="+instance))
+	for _, l := range labels {
+		f.Add("label", l)
+	}
+	return f
+}
+
+// of are the labels of what an attempt has.
+func of(id batch.AttemptID) []string {
+	return []string{labelJob + "=" + string(id.Job), labelAttempt + "=" + strconv.Itoa(id.Number)}
 }
 
 // attemptOf reads labels back.
@@ -42,8 +65,26 @@ func attemptOf(labels map[string]string) (batch.AttemptID, bool) {
 	return id, err == nil && id.Job != ""
 }
 
-// containerName follows from the attempt alone.
-func containerName(id batch.AttemptID) string {
+// containerName is that of a task's container; it follows from the task alone.
+func containerName(t batch.Task, index int) string {
+	if len(t.Containers) == 1 {
+		return taskName(t.Attempt)
+	}
+	name := t.Containers[index].Name
+	legal := strings.Map(func(c rune) rune {
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("_.-", c) {
+			return c
+		}
+		return '-'
+	}, name)
+	if legal != name { // others may become the same
+		legal += "-" + strconv.Itoa(index)
+	}
+	return taskName(t.Attempt) + "-" + legal
+}
+
+// taskName begins the names of what an attempt has.
+func taskName(id batch.AttemptID) string {
 	if index, ok := id.Job.Index(); ok {
 		return fmt.Sprintf("batch-local-%s-%d-%d", id.Job.Short(), index, id.Number)
 	}

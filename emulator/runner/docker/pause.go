@@ -14,26 +14,6 @@ import (
 	"github.com/docker/docker/api/types/image"
 )
 
-// What a sandbox runs: pause in a loop, on its own, without a library. Signals without a handler do not reach the first
-// process of a container, so nothing but SIGKILL ends it.
-var pauseCode = map[string]struct {
-	machine uint16
-	code    []byte
-}{
-	"amd64": {0x3e, []byte{
-		0xb8, 34, 0, 0, 0, // mov eax, 34 (pause)
-		0x0f, 0x05, // syscall
-		0xeb, 0xf7, // jmp back to the beginning
-	}},
-	"arm64": {0xb7, []byte{
-		0x00, 0x00, 0x80, 0xd2, 0x01, 0x00, 0x80, 0xd2, // mov x0, 0; mov x1, 0
-		0x02, 0x00, 0x80, 0xd2, 0x03, 0x00, 0x80, 0xd2, // mov x2, 0; mov x3, 0
-		0x04, 0x00, 0x80, 0xd2, 0x28, 0x09, 0x80, 0xd2, // mov x4, 0; mov x8, 73 (ppoll of nothing, without end)
-		0x01, 0x00, 0x00, 0xd4, // svc 0
-		0xf9, 0xff, 0xff, 0x17, // b back to the beginning
-	}},
-}
-
 // pauseProgram is a static ELF executable: a header, one segment, the code.
 func pauseProgram(arch string) ([]byte, error) {
 	p, ok := pauseCode[arch]

@@ -3,22 +3,23 @@ package docker
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/volume"
 
 	"github.com/batch-local/batch-local/emulator/batch"
 )
 
-// Remove implements runner.Driver. A container that is to be kept is only stopped, if it runs.
+// Remove implements runner.Driver. A container that is to be kept is only stopped, if it runs, and keeps its volumes.
 func (d *Driver) Remove(ctx context.Context, attempt batch.AttemptID, failed bool) error {
-	ids, err := d.containersOf(ctx, attempt)
+	there, err := d.thingsOf(ctx, attempt)
 	if err != nil {
 		return err
 	}
 	keep := d.options.KeepContainers == "always" || d.options.KeepContainers == "failed" && failed
-	for _, id := range ids {
+	for _, id := range there.containers {
 		if keep {
 			err = d.client.ContainerStop(ctx, id, container.StopOptions{Timeout: new(0)})
 		} else {
@@ -29,45 +30,64 @@ func (d *Driver) Remove(ctx context.Context, attempt batch.AttemptID, failed boo
 			return fmt.Errorf("remove the container of attempt %s: %w", attempt, err)
 		}
 	}
+	for _, name := range there.volumes {
+		if keep {
+			break
+		}
+		if err := d.client.VolumeRemove(ctx, name, false); err != nil && !cerrdefs.IsNotFound(err) {
+			return fmt.Errorf("remove the volume of attempt %s: %w", attempt, err)
+		}
+	}
 	return nil
 }
 
-// containersOf are the containers of an attempt: the one that this process made, or what carries its labels.
-func (d *Driver) containersOf(ctx context.Context, attempt batch.AttemptID) ([]string, error) {
-	if id := d.forget(attempt); id != "" {
-		return []string{id}, nil
+// thingsOf are what an attempt has on the engine: what this process made, or what carries its labels.
+func (d *Driver) thingsOf(ctx context.Context, attempt batch.AttemptID) (things, error) {
+	known, ok := d.made.take(attempt)
+	if ok && !known.adopted || !d.engine.ready() { // without an engine nothing was made, and there is nobody to ask
+		return known, nil
 	}
-	if !d.engine.ready() {
-		return nil, nil // nothing was made, and there is nobody to ask
-	}
-	list, err := d.client.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(
-		filters.Arg("label", labelInstance+"="+d.options.Instance),
-		filters.Arg("label", labelJob+"="+string(attempt.Job)),
-		filters.Arg("label", fmt.Sprintf("%s=%d", labelAttempt, attempt.Number)),
-	)})
+	its := ours(d.options.Instance, of(attempt)...)
+	list, err := d.client.ContainerList(ctx, container.ListOptions{All: true, Filters: its})
 	if err != nil {
-		return nil, fmt.Errorf("look for the containers of attempt %s: %w", attempt, err)
+		return things{}, fmt.Errorf("look for the containers of attempt %s: %w", attempt, err)
 	}
-	var ids []string
+	volumes, err := d.client.VolumeList(ctx, volume.ListOptions{Filters: its})
+	if err != nil {
+		return things{}, fmt.Errorf("look for the volumes of attempt %s: %w", attempt, err)
+	}
+	found := things{}
 	for _, c := range list {
-		ids = append(ids, c.ID)
+		found.containers = append(found.containers, c.ID)
 	}
-	return ids, nil
+	for _, v := range volumes.Volumes {
+		found.volumes = append(found.volumes, v.Name)
+	}
+	return found, nil
 }
 
 // List implements runner.Driver.
 func (d *Driver) List(ctx context.Context) ([]batch.AttemptID, error) {
-	list, err := d.client.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(
-		filters.Arg("label", labelInstance+"="+d.options.Instance), filters.Arg("label", labelJob),
-	)})
+	all := ours(d.options.Instance, labelJob)
+	list, err := d.client.ContainerList(ctx, container.ListOptions{All: true, Filters: all})
 	if err != nil {
 		return nil, fmt.Errorf("list our containers: %w", err)
 	}
+	volumes, err := d.client.VolumeList(ctx, volume.ListOptions{Filters: all})
+	if err != nil {
+		return nil, fmt.Errorf("list our volumes: %w", err)
+	}
 	var ids []batch.AttemptID
-	for _, c := range list {
-		if id, ok := attemptOf(c.Labels); ok {
+	add := func(labels map[string]string) {
+		if id, ok := attemptOf(labels); ok && !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
+	}
+	for _, c := range list {
+		add(c.Labels)
+	}
+	for _, v := range volumes.Volumes {
+		add(v.Labels)
 	}
 	return ids, nil
 }

@@ -3,330 +3,352 @@ package docker
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
+	"sync"
 	"time"
 
-	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/filters"
 
 	"github.com/batch-local/batch-local/emulator/batch"
 	"github.com/batch-local/batch-local/emulator/runner"
 )
 
-// Times that ECS gives each step (runtime.md 11.1).
-const (
-	createTime = 4 * time.Minute
-	startTime  = 3 * time.Minute
-)
-
 // Run implements runner.Driver.
 func (d *Driver) Run(ctx context.Context, attempt runner.Attempt, report func(batch.Report)) error {
-	if len(attempt.Containers) == 0 { // a pod
-		report(batch.Report{State: batch.Exited, Reason: (&failure{cannotCreate, "batch-local runs no pods (eksProperties) yet"}).reason()})
+	r := d.newRun(attempt, report)
+	defer r.leave(context.WithoutCancel(ctx))
+	if err := d.engine.await(ctx); err != nil {
+		if !errors.Is(context.Cause(ctx), runner.ErrStop) {
+			return err
+		}
+		if there, _ := d.made.of(attempt.Attempt); !attempt.Ran && len(there.containers) == 0 { // there is nothing to stop
+			report(batch.Report{State: batch.Exited})
+			return nil
+		}
+		if _, err := r.there(context.WithoutCancel(ctx)); err != nil {
+			return err
+		}
+	}
+	if err := r.prepare(ctx); err != nil {
+		var f *failure
+		if !errors.As(err, &f) {
+			return err
+		}
+		report(r.refusal(f))
 		return nil
 	}
-	r := &run{driver: d, attempt: attempt, container: attempt.Containers[0], report: report}
-	defer func() { d.boxes.give(context.WithoutCancel(ctx), r.box) }()
-	err := r.up(ctx)
-	stopped := errors.Is(context.Cause(ctx), runner.ErrStop) && !r.started
+	return r.conduct(ctx)
+}
+
+// A run is one attempt on its way through the engine. Its containers go their ways side by side, one goroutine each; what they
+// wait for of each other is here.
+type run struct {
+	driver  *Driver
+	attempt runner.Attempt
+	report  func(batch.Report)
+
+	units      []*unit
+	conditions [][]condition
+
+	mu       sync.Mutex
+	changed  chan struct{} // closed and replaced whenever a unit has come further
+	order    []int         // in which units ended
+	stopping bool          // all that runs is to be stopped
+	running  bool          // that was reported
+	broken   error         // why everything is left as it is
+	let      chan struct{} // closed when everything is to be left as it is
+	lost     bool          // the host is no more
+	coming   context.Context
+	halt     context.CancelCauseFunc // ends coming
+
+	sharing sync.Mutex // guards what the containers share
+	shared  shared
+	filling sync.Mutex // guards filled
+	filled  map[string]bool
+
+	// Of each unit, by name: never logged, never stored.
+	secretEnv, secretOptions []map[string]string
+}
+
+func (d *Driver) newRun(attempt runner.Attempt, report func(batch.Report)) *run {
+	r := &run{driver: d, attempt: attempt, report: report, conditions: conditionsOf(attempt.Task), changed: make(chan struct{}), let: make(chan struct{})}
+	for i, c := range attempt.Containers {
+		r.units = append(r.units, &unit{run: r, index: i, container: c, toStop: make(chan struct{}), name: containerName(attempt.Task, i)})
+	}
+	return r
+}
+
+// conduct brings the containers up in their order and follows them to their ends.
+func (r *run) conduct(ctx context.Context) error {
+	r.coming, r.halt = context.WithCancelCause(ctx)
+	defer r.halt(nil)
+	defer context.AfterFunc(ctx, func() {
+		if errors.Is(context.Cause(ctx), runner.ErrStop) {
+			r.stop()
+		} else {
+			r.leaveAll(nil)
+		}
+	})()
+	if len(r.units) == 1 {
+		r.drive(r.units[0])
+	} else {
+		var all sync.WaitGroup
+		for _, u := range r.units {
+			all.Go(func() { r.drive(u) })
+		}
+		all.Wait()
+	}
+	r.mu.Lock()
+	lost, broken, left := r.lost, r.broken, isClosed(r.let)
+	r.mu.Unlock()
+	switch {
+	case lost:
+		r.report(batch.Report{State: batch.Exited, HostLost: true})
+		return nil
+	case left:
+		return broken
+	}
+	units := make([]progress, len(r.units))
+	for i, u := range r.units {
+		units[i] = u.progress
+	}
+	p := verdict(r.attempt.Task, units, r.order)
+	for i := range p.Containers {
+		p.Containers[i].ID = r.units[i].id
+	}
+	r.report(p)
+	return nil
+}
+
+// drive takes one container from its turn to its end.
+func (r *run) drive(u *unit) {
+	e, start := r.turn(u)
+	if !start {
+		if e != nil {
+			r.ended(u, *e)
+		}
+		return
+	}
+	err := u.up(r.coming)
+	stopped := errors.Is(context.Cause(r.coming), runner.ErrStop) && !u.started
 	if err != nil && stopped {
 		// It may run all the same, from an earlier call: then there is something to stop.
-		err = r.adopt(context.WithoutCancel(ctx))
+		err = u.adopt(context.WithoutCancel(r.coming))
 	}
 	var f *failure
 	switch {
+	case err == nil:
+		r.started(u)
+		u.follow()
 	case stopped && errors.Is(err, errNotThere):
-		report(batch.Report{State: batch.Exited, Reason: lostReason(attempt.Ran)})
-		return nil
+		r.ended(u, end{reason: lostReason(r.attempt.Ran), stopped: true})
 	case errors.As(err, &f):
-		report(batch.Report{State: batch.Exited, Reason: f.reason()})
-		return nil
+		r.ended(u, end{reason: f.reasonOf(r.attempt.Task)})
 	case errors.Is(err, errNotThere):
-		report(batch.Report{State: batch.Exited, Reason: lostReason(true)})
-		return nil
-	case err != nil:
-		return err
-	}
-	return r.follow(ctx)
-}
-
-// A run is one attempt on its way through the engine.
-type run struct {
-	driver    *Driver
-	attempt   runner.Attempt
-	container batch.Container
-	report    func(batch.Report)
-
-	box      *sandbox
-	id       string // the container's
-	started  bool
-	stopping bool // we want it to end
-	events   *listener
-	since    time.Time  // when it started
-	output   chan error // ends when the outputs are closed and in the log
-	record   *recording // of a container that was taken over; nil otherwise
-	attached int64      // the connection of the engine when it was attached to
-	unfollow func()     // breaks the output off
-	forget   func()     // ends events
-	log      runner.Log
-}
-
-// up brings the container up, or takes over the one that is there.
-func (r *run) up(ctx context.Context) error {
-	d := r.driver
-	if err := d.engine.await(ctx); err != nil {
-		return err
-	}
-	if r.attempt.Ran {
-		return r.adopt(ctx)
-	}
-	if n := len(r.attempt.Containers); n > 1 {
-		return &failure{cannotCreate, fmt.Sprintf("batch-local runs no tasks of several containers in Docker yet; this one has %d", n)}
-	}
-	if err := d.ensure(ctx, r.container.Image); err != nil {
-		return err
-	}
-	if err := d.starts.Acquire(ctx, 1); err != nil {
-		return err
-	}
-	defer d.starts.Release(1)
-	config, host, err := d.translate(r.attempt.Task, r.container)
-	if err != nil {
-		return err
-	}
-	if p := r.container.Properties; p != nil {
-		if err := d.mounts(ctx, r.attempt.Task, p, host); err != nil {
-			return err
-		}
-	}
-	for again := true; ; again = false {
-		if err := r.create(ctx, config, host); err != nil {
-			return err
-		}
-		if r.output != nil { // taken over
-			return nil
-		}
-		err := r.start(ctx)
-		if err == nil || !again || !r.repair(ctx, host, err) {
-			return err
-		}
-		if err := d.client.ContainerRemove(context.WithoutCancel(ctx), r.id, container.RemoveOptions{Force: true}); err != nil {
-			return err
-		}
+		r.ended(u, end{reason: lostReason(true)})
+	default:
+		r.leaveAll(err)
 	}
 }
 
-// repair says whether a start that failed may go well with something changed, and changes it.
-func (r *run) repair(ctx context.Context, host *container.HostConfig, err error) bool {
-	switch {
-	case len(host.Ulimits) > 0 && (r.container.Properties == nil || len(r.container.Properties.Ulimits) == 0) && strings.Contains(err.Error(), "rlimit"):
-		// Ours, not the user's, and the engine itself may have no more.
-		r.driver.noUlimits.Store(true)
-		host.Ulimits = nil
-		return true
-	case r.box != nil && r.lostSandbox(ctx): // its user removed it
-		r.driver.boxes.replace(ctx, r.box)
-		r.box = nil
-		return true
-	}
-	return false
-}
+// What ECS shows of a container that can never start because of another one (runtime.md 4.2).
+//
+// Guess: the reason's text.
+const (
+	unableCode   = 143
+	unableReason = "ContainerDependencyError: a container that this one depends on did not reach the condition"
+)
 
-// create makes the container in a sandbox. If it is there already, an earlier process made it.
-func (r *run) create(ctx context.Context, config *container.Config, host *container.HostConfig) error {
-	d := r.driver
-	if r.box == nil {
-		box, err := d.boxes.take(ctx, r.attempt.Task)
-		if err != nil {
-			return fail(cannotCreate, "created", "4m0s", err)
+// turn waits until a container may start. If it may not, it answers its end, or none if it is to be left as it is.
+func (r *run) turn(u *unit) (e *end, start bool) {
+	for {
+		r.mu.Lock()
+		changed := r.changed
+		all, never, soon := true, false, false
+		patience := time.Duration(-1)
+		for _, c := range r.conditions[u.index] {
+			on := r.units[c.on]
+			ok, no := c.met(on.progress)
+			if left, limited := on.patience(c); limited && !ok {
+				no = no || left <= 0
+				patience = max(left, 0)
+			}
+			all, never, soon = all && ok, never || no, soon || on.progress.state == waiting
 		}
-		r.box = box
-	}
-	host.NetworkMode = "host"
-	if r.box != nil {
-		host.NetworkMode = r.box.mode()
-	}
-	// A stop does not cut the call short: the engine would make the container all the same, and nobody would know it.
-	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), createTime)
-	defer cancel()
-	name := containerName(r.attempt.Attempt)
-	for pulled := false; ; pulled = true {
-		created, err := d.client.ContainerCreate(limited, config, host, nil, nil, name)
+		stopping, left := r.stopping, isClosed(r.let)
+		r.mu.Unlock()
 		switch {
-		case err == nil:
-			r.know(created.ID)
-			if err := r.put(limited); err != nil {
-				return fail(cannotCreate, "created", "4m0s", err)
-			}
-			return ctx.Err()
-		case cerrdefs.IsConflict(err):
-			return r.conflict(ctx, name)
-		case !pulled && noSuchImage(err):
-			if err := r.supply(ctx, err); err != nil {
-				return err
-			}
-		default:
-			if f := mountFailure(r.attempt.Task, err); f != nil {
-				return f
-			}
-			return fail(cannotCreate, "created", "4m0s", err)
+		case left:
+			return nil, false
+		case never && r.attempt.Pod != nil:
+			return &end{unable: true}, false
+		case never:
+			return &end{code: new(int32(unableCode)), reason: unableReason, unable: true}, false
+		case all: // also to stop what an earlier call has started
+			return nil, true
+		case stopping && !soon:
+			return &end{stopped: true, unable: true}, false
+		}
+		if !sleep(patience, changed, r.let) {
+			return nil, false
 		}
 	}
 }
 
-// supply pulls the image. A long pull must not keep others from starting, so it gives its place away meanwhile.
-func (r *run) supply(ctx context.Context, missing error) error {
-	r.driver.starts.Release(1)
-	err := r.driver.supply(ctx, r.container.Image, missing)
-	if again := r.driver.starts.Acquire(context.WithoutCancel(ctx), 1); again != nil {
-		return again
+// sleep waits for a change, or for a time if it is not negative; false if everything is to be left.
+func sleep(d time.Duration, changed, let <-chan struct{}) bool {
+	var late <-chan time.Time
+	if d >= 0 {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		late = timer.C
 	}
-	return err
-}
-
-// conflict takes over the container of that name if it is this attempt's.
-func (r *run) conflict(ctx context.Context, name string) error {
-	is, err := r.driver.client.ContainerInspect(ctx, name)
-	if err != nil {
-		return fail(cannotCreate, "created", "4m0s", err)
-	}
-	id, ok := attemptOf(is.Config.Labels)
-	if !ok || id != r.attempt.Attempt || is.Config.Labels[labelInstance] != r.driver.options.Instance {
-		return &failure{cannotCreate, fmt.Sprintf("a container of the name %s is there already, and it is not ours", name)}
-	}
-	if is.State.Status == container.StateCreated { // it never ran: what an earlier process left in the middle
-		if err := r.driver.client.ContainerRemove(ctx, is.ID, container.RemoveOptions{Force: true}); err != nil {
-			return err
-		}
-		return errors.New("a container that was left half made is removed")
-	}
-	r.driver.boxes.give(ctx, r.box)
-	r.box = nil
-	r.know(is.ID)
-	return r.takeOver(ctx, is)
-}
-
-func (r *run) know(id string) {
-	r.id = id
-	r.driver.remember(r.attempt.Attempt, id)
-}
-
-// start attaches, so that nothing that is printed is missed, and starts the container.
-func (r *run) start(ctx context.Context) error {
-	d := r.driver
-	conn, err := d.client.ContainerAttach(ctx, r.id, container.AttachOptions{Stream: true, Stdout: true, Stderr: true})
-	if err != nil {
-		return fail(cannotStart, "started", "3m0s", err)
-	}
-	heard, forget := d.engine.listen(r.id)
-	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTime)
-	defer cancel()
-	// From here on a stop is a stop of the container: a start that is taken back in the middle leaves nobody knowing what is.
-	if ctx.Err() == nil {
-		err = d.client.ContainerStart(limited, r.id, container.StartOptions{})
-	} else {
-		err = ctx.Err()
-	}
-	if err != nil {
-		forget()
-		conn.Close()
-		return fail(cannotStart, "started", "3m0s", err)
-	}
-	r.started, r.events, r.forget = true, heard, forget
-	r.attached = d.engine.connections.Load()
-	r.since = startedAt(heard)
-	r.unfollow = conn.Close
-	if r.log, err = r.attempt.OpenLog(r.container); err != nil {
-		d.log.Error("the log of a job cannot be written; what it prints is lost", "attempt", r.attempt.Attempt, "error", err)
-		r.log = runner.DiscardLog{}
-	}
-	r.output = make(chan error, 1)
-	go func() {
-		defer conn.Close()
-		r.output <- attached(conn.Reader, r.log)
-	}()
-	p := batch.Report{State: batch.Running, At: r.since.UnixMilli()}
-	if r.box != nil && !r.attempt.SharesHost() {
-		p.PrivateIPv4 = r.box.ipv4
-	}
-	r.report(p)
-	return nil
-}
-
-// lostSandbox says whether the sandbox is why a container did not start.
-func (r *run) lostSandbox(ctx context.Context) bool {
-	is, err := r.driver.client.ContainerInspect(ctx, r.box.id)
-	return cerrdefs.IsNotFound(err) || err == nil && !is.State.Running
-}
-
-// adopt takes over the container of an attempt that ran. If it is gone, so is its end.
-func (r *run) adopt(ctx context.Context) error {
-	list, err := r.driver.client.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(
-		filters.Arg("label", labelInstance+"="+r.driver.options.Instance),
-		filters.Arg("label", labelJob+"="+string(r.attempt.Attempt.Job)),
-		filters.Arg("label", fmt.Sprintf("%s=%d", labelAttempt, r.attempt.Attempt.Number)),
-	)})
-	if err != nil {
-		return err
-	}
-	if len(list) == 0 || list[0].State == container.StateCreated {
-		return errNotThere
-	}
-	is, err := r.driver.client.ContainerInspect(ctx, list[0].ID)
-	if err != nil {
-		return err
-	}
-	r.know(is.ID)
-	return r.takeOver(ctx, is)
-}
-
-// errNotThere is an attempt without a container that has run.
-var errNotThere = errors.New("there is no container of the attempt")
-
-// lostReason is why an attempt ended of which nothing is there: it vanished, if it ever ran.
-func lostReason(ran bool) string {
-	if ran {
-		return (&failure{vanished, "No container matching saved ID found"}).reason()
-	}
-	return ""
-}
-
-// takeOver goes on with a container that has started in an earlier process: its output comes from the engine's record.
-func (r *run) takeOver(ctx context.Context, is container.InspectResponse) error {
-	heard, forget := r.driver.engine.listen(is.ID)
-	log, err := r.attempt.OpenLog(r.container)
-	if err != nil {
-		forget()
-		return fmt.Errorf("open the log: %w", err)
-	}
-	r.started, r.events, r.forget, r.log = true, heard, forget, log
-	reading, unfollow := context.WithCancel(context.WithoutCancel(ctx))
-	r.unfollow = unfollow
-	r.driver.engine.wake(is.ID) // it may have ended before anybody listened
-	r.output = make(chan error, 1)
-	r.record = r.driver.recording(is.ID, log)
-	go func() { r.output <- r.record.follow(reading) }()
-	p := batch.Report{State: batch.Running}
-	if at, err := time.Parse(time.RFC3339Nano, is.State.StartedAt); err == nil {
-		r.since, p.At = at, at.UnixMilli()
-	}
-	r.report(p)
-	return nil
-}
-
-// eventTime is how long the event of a start may be behind the answer to it.
-const eventTime = 50 * time.Millisecond
-
-// startedAt is when the container started as the engine saw it: its answer comes so much later that a short job has ended by then.
-func startedAt(l *listener) time.Time {
-	timer := time.NewTimer(eventTime)
-	defer timer.Stop()
 	select {
-	case at := <-l.started:
-		return at
-	case <-timer.C:
-		return time.Now()
+	case <-changed:
+	case <-late:
+	case <-let:
+		return false
 	}
+	return true
+}
+
+// patience is how long others still wait for a container that runs to meet a condition (startTimeout, runtime.md 4.2).
+func (u *unit) patience(c condition) (left time.Duration, limited bool) {
+	if c.want == wantStart || u.container.StartSeconds == 0 || u.progress.state != up {
+		return 0, false
+	}
+	return time.Until(u.since.Add(time.Duration(u.container.StartSeconds) * time.Second)), true
+}
+
+// started notes that a container runs. When all have started, or have ended, the task runs (runtime.md 4, 5.3).
+func (r *run) started(u *unit) {
+	r.move(u, progress{state: up, ran: true})
+}
+
+// ended notes how a container has ended. With an essential one the task ends (runtime.md 4.3).
+func (r *run) ended(u *unit, e end) {
+	r.mu.Lock()
+	ran := u.progress.ran
+	r.order = append(r.order, u.index)
+	r.mu.Unlock()
+	r.move(u, progress{state: ended, ran: ran, end: e})
+	if r.attempt.Pod == nil && (u.container.Essential || len(r.units) == 1) {
+		r.stop()
+	}
+}
+
+func (r *run) move(u *unit, p progress) {
+	r.mu.Lock()
+	u.progress = p
+	close(r.changed)
+	r.changed = make(chan struct{})
+	r.settle()
+	runs := !r.running && (!r.stopping || r.attempt.Ran || len(r.units) == 1)
+	any := false
+	for _, o := range r.units {
+		runs = runs && o.progress.state != waiting
+		any = any || o.progress.state == up
+	}
+	tell := runs && any
+	r.running = r.running || tell
+	r.mu.Unlock()
+	if tell {
+		r.report(r.runningReport())
+	}
+}
+
+func (r *run) runningReport() batch.Report {
+	p := batch.Report{State: batch.Running}
+	for _, u := range r.units {
+		if !u.since.IsZero() {
+			p.At = max(p.At, u.since.UnixMilli())
+		}
+	}
+	r.sharing.Lock()
+	defer r.sharing.Unlock()
+	if r.shared.box != nil && !r.attempt.SharesHost() {
+		p.PrivateIPv4 = r.shared.box.ipv4
+	}
+	return p
+}
+
+// stop has everything stopped, each container after those that depend on it.
+func (r *run) stop() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopping {
+		return
+	}
+	r.stopping = true
+	r.halt(runner.ErrStop)
+	close(r.changed)
+	r.changed = make(chan struct{})
+	r.settle()
+}
+
+// settle tells those containers to stop whose turn it is. The lock is held.
+func (r *run) settle() {
+	if !r.stopping {
+		return
+	}
+	for _, u := range r.units {
+		free := !u.told
+		for i, o := range r.units {
+			for _, c := range r.conditions[i] {
+				free = free && (c.on != u.index || o.progress.state == ended)
+			}
+		}
+		if free {
+			u.told = true
+			close(u.toStop)
+		}
+	}
+}
+
+// leaveAll leaves every container as it is.
+func (r *run) leaveAll(why error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !isClosed(r.let) {
+		r.broken = why
+		close(r.let)
+		r.halt(runner.ErrDetach)
+	}
+}
+
+// lose leaves everything because the host is gone.
+func (r *run) lose() {
+	r.mu.Lock()
+	r.lost = !isClosed(r.let)
+	r.mu.Unlock()
+	r.leaveAll(nil)
+}
+
+func isClosed(c chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// refusal is the end of a task that is not even tried.
+func (r *run) refusal(f *failure) batch.Report {
+	units := make([]progress, len(r.units))
+	var order []int
+	for i := range units {
+		units[i] = progress{state: ended, end: end{reason: f.reasonOf(r.attempt.Task), unable: i > 0}}
+		order = append(order, i)
+	}
+	return verdict(r.attempt.Task, units, order)
+}
+
+// there lists the containers of the attempt by name.
+func (r *run) there(ctx context.Context) (map[string]container.Summary, error) {
+	list, err := r.driver.client.ContainerList(ctx, container.ListOptions{All: true, Filters: ours(r.driver.options.Instance, of(r.attempt.Attempt)...)})
+	all := map[string]container.Summary{}
+	for _, c := range list {
+		all[c.Labels[labelContainer]] = c
+	}
+	return all, err
 }

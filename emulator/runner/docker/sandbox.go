@@ -8,7 +8,6 @@ import (
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/filters"
 	"github.com/google/uuid"
 
 	"github.com/batch-local/batch-local/emulator/batch"
@@ -19,6 +18,8 @@ type sandbox struct {
 	id   string
 	ipv4 string
 	host batch.HostID // empty: a task's own
+
+	inside map[*run]struct{} // sandboxes.mu guards it
 }
 
 // mode is the NetworkMode of a container in it.
@@ -38,8 +39,10 @@ type sandboxes struct {
 	coming int  // spare ones on their way
 	filled bool // somebody has asked for a task's own
 	closed bool
+	live   map[string]*sandbox // that this process made or took over, by id
 
 	preparing sync.Mutex
+	relay     *relayer
 	network   string // id of the network; empty: to be looked for
 	image     string
 }
@@ -57,18 +60,30 @@ type hostBox struct {
 const idleHost = time.Minute
 
 func newSandboxes(d *Driver) *sandboxes {
-	return &sandboxes{driver: d, hosts: map[batch.HostID]*hostBox{}, spare: make(chan *sandbox, d.options.Sandboxes)}
+	return &sandboxes{
+		driver: d, hosts: map[batch.HostID]*hostBox{}, spare: make(chan *sandbox, d.options.Sandboxes), live: map[string]*sandbox{}, relay: newRelayer(d),
+	}
 }
 
-// take gives a task its sandbox; nil where jobs are on the host's own network. Give it back with give.
-func (s *sandboxes) take(ctx context.Context, t batch.Task) (*sandbox, error) {
-	switch {
-	case s.driver.options.Network == "host":
+// take gives a task its sandbox; nil where jobs are on the host's own network. Give it back with give. If the sandbox is lost meanwhile, the run is told.
+func (s *sandboxes) take(ctx context.Context, t batch.Task, r *run) (*sandbox, error) {
+	if s.driver.options.Network == "host" {
 		return nil, nil
-	case t.SharesHost():
-		return s.takeHost(ctx, t)
 	}
-	return s.takeOwn(ctx, t)
+	take := s.takeOwn
+	if t.SharesHost() {
+		take = s.takeHost
+	}
+	box, err := take(ctx, t)
+	if err == nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if box.inside == nil {
+			box.inside = map[*run]struct{}{}
+		}
+		box.inside[r] = struct{}{}
+	}
+	return box, err
 }
 
 func (s *sandboxes) takeHost(ctx context.Context, t batch.Task) (*sandbox, error) {
@@ -184,10 +199,13 @@ func (s *sandboxes) refill(t batch.Task) {
 }
 
 // give takes a task's sandbox back: an instance's is counted out, a task's own is removed.
-func (s *sandboxes) give(ctx context.Context, box *sandbox) {
+func (s *sandboxes) give(ctx context.Context, box *sandbox, r *run) {
 	if box == nil {
 		return
 	}
+	s.mu.Lock()
+	delete(box.inside, r)
+	s.mu.Unlock()
 	if box.host == "" {
 		s.remove(ctx, box)
 		return
@@ -226,20 +244,24 @@ func (s *sandboxes) make(ctx context.Context, of, hostName string) (*sandbox, er
 
 // tryMake makes a sandbox. Of an instance there is one at most, by its name: one that an earlier process left is taken over.
 func (s *sandboxes) tryMake(ctx context.Context, of, hostName string) (*sandbox, error) {
-	network, image, err := s.prepare(ctx)
+	ground, err := s.prepare(ctx)
 	if err != nil {
 		return nil, err
 	}
 	d := s.driver
 	config := &container.Config{
-		Image: image, Hostname: hostName,
+		Image: ground.image, Hostname: hostName, Cmd: ground.route,
 		Labels: map[string]string{labelInstance: d.options.Instance, labelSandbox: of},
 	}
 	host := &container.HostConfig{
-		NetworkMode: container.NetworkMode(network),
+		NetworkMode: container.NetworkMode(ground.network),
 		ExtraHosts:  []string{"host.docker.internal:host-gateway"},
 		LogConfig:   container.LogConfig{Type: "none"},
-		IpcMode:     "private",
+		IpcMode:     "shareable", // for containers of a task that share it
+		CapDrop:     []string{"ALL"},
+	}
+	if len(ground.route) > 0 {
+		host.CapAdd = []string{"NET_ADMIN"} // of the program that pauses alone; containers that join have their own
 	}
 	name := "batch-local-" + d.options.Instance + "-" + of
 	if of == "task" { // there are several, and none is looked for by its name
@@ -265,26 +287,77 @@ func (s *sandboxes) tryMake(ctx context.Context, of, hostName string) (*sandbox,
 	for _, n := range is.NetworkSettings.Networks { // it is on one
 		box.ipv4 = n.IPAddress
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.live[box.id] = box
 	return box, nil
 }
 
-// prepare has the network and the image there.
-func (s *sandboxes) prepare(ctx context.Context) (network, image string, err error) {
+// died is told that a sandbox has ended. If it was not us, whoever is in it has lost its host.
+func (s *sandboxes) died(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	box := s.live[id]
+	if box == nil {
+		return
+	}
+	delete(s.live, id)
+	if h := s.hosts[box.host]; h != nil && h.box == box {
+		delete(s.hosts, box.host)
+	}
+	for r := range box.inside {
+		go r.lose()
+	}
+}
+
+// A ground is what a sandbox is made on.
+type ground struct {
+	network, image string
+	route          []string // words for its program
+}
+
+// prepare has the network, the image and the endpoint there.
+func (s *sandboxes) prepare(ctx context.Context) (g ground, err error) {
 	s.preparing.Lock()
 	defer s.preparing.Unlock()
-	if s.network != "" {
-		return s.network, s.image, nil
+	if s.network == "" {
+		if s.image, err = s.pauseImage(ctx); err != nil {
+			return g, fmt.Errorf("import the image of sandboxes: %w", err)
+		}
+		if s.network, err = s.driver.ensureNetwork(ctx); err != nil {
+			return g, fmt.Errorf("make the network %s: %w", s.driver.options.Network, err)
+		}
 	}
+	gateway, err := s.relay.gateway(ctx, s.network, s.image)
+	return ground{s.network, s.image, routeWords(gateway)}, err
+}
+
+// pauseImage is the image of sandboxes, on the engine.
+func (s *sandboxes) pauseImage(ctx context.Context) (string, error) {
 	s.mu.Lock()
 	arch := s.arch
 	s.mu.Unlock()
-	if s.image, err = s.driver.pauseImage(ctx, arch); err != nil {
-		return "", "", fmt.Errorf("import the image of sandboxes: %w", err)
+	return s.driver.pauseImage(ctx, arch)
+}
+
+// forgetEndpoint has the endpoint set up anew, because its container is no more. Sandboxes that wait for a task do not know the way to the new one.
+func (s *sandboxes) forgetEndpoint(id string) {
+	s.preparing.Lock()
+	defer s.preparing.Unlock()
+	if s.relay.id != id {
+		return
 	}
-	if s.network, err = s.driver.ensureNetwork(ctx); err != nil {
-		return "", "", fmt.Errorf("make the network %s: %w", s.driver.options.Network, err)
+	s.relay.id, s.network = "", ""
+	ctx := context.Background()
+	s.remove(ctx, &sandbox{id: id})
+	for {
+		select {
+		case box := <-s.spare:
+			s.remove(ctx, box)
+		default:
+			return
+		}
 	}
-	return s.network, s.image, nil
 }
 
 // forget has network and image looked for again.
@@ -308,7 +381,7 @@ func (s *sandboxes) reconnect(ctx context.Context, arch string) {
 
 // sweep removes sandboxes of this instance that no container is in and that this process does not know; or all.
 func (s *sandboxes) sweep(ctx context.Context, all bool) error {
-	list, err := s.driver.client.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", labelInstance+"="+s.driver.options.Instance))})
+	list, err := s.driver.client.ContainerList(ctx, container.ListOptions{All: true, Filters: ours(s.driver.options.Instance)})
 	if err != nil {
 		return err
 	}
@@ -316,14 +389,29 @@ func (s *sandboxes) sweep(ctx context.Context, all bool) error {
 	for _, c := range list {
 		used[c.HostConfig.NetworkMode] = true
 	}
+	endpoint, kept := "", false
 	for _, c := range list {
 		box := &sandbox{id: c.ID}
-		if c.Labels[labelSandbox] == "" || !all && (used[string(box.mode())] || s.knows(c.ID)) {
-			continue
+		switch {
+		case c.Labels[labelEndpoint] != "":
+			endpoint = c.ID
+		case c.Labels[labelSandbox] == "":
+		case !all && (used[string(box.mode())] || s.knows(c.ID)):
+			kept = true
+		default:
+			s.remove(ctx, box)
 		}
-		s.remove(ctx, box)
+	}
+	if endpoint != "" && !kept && s.isClosed() { // sandboxes that are kept have routes to it
+		s.remove(ctx, &sandbox{id: endpoint})
 	}
 	return nil
+}
+
+func (s *sandboxes) isClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
 }
 
 func (s *sandboxes) knows(id string) bool {
@@ -346,6 +434,9 @@ func (s *sandboxes) knows(id string) bool {
 }
 
 func (s *sandboxes) remove(ctx context.Context, box *sandbox) {
+	s.mu.Lock()
+	delete(s.live, box.id) // its end is no loss
+	s.mu.Unlock()
 	err := s.driver.client.ContainerRemove(context.WithoutCancel(ctx), box.id, container.RemoveOptions{Force: true, RemoveVolumes: true})
 	if err != nil && !cerrdefs.IsNotFound(err) && !cerrdefs.IsConflict(err) {
 		s.driver.log.Warn("a sandbox could not be removed; the next start tries again", "container", box.id, "error", err)
@@ -365,6 +456,7 @@ func (s *sandboxes) close(ctx context.Context, keep, engine bool) {
 		}
 	}
 	s.making.Wait()
+	s.relay.close()
 	if !engine {
 		return
 	}

@@ -22,6 +22,14 @@ func (f *failure) Error() string { return f.name + ": " + f.text }
 // reason is what the API shows.
 func (f *failure) reason() string { return cut(f.Error()) }
 
+// reasonOf is what the API shows of a container of a task.
+func (f *failure) reasonOf(t batch.Task) string {
+	if t.Pod != nil {
+		return podFailure(f)
+	}
+	return f.reason()
+}
+
 func cut(text string) string {
 	if len(text) <= maxReason {
 		return text
@@ -65,13 +73,14 @@ func unreachable(err error) bool {
 
 // daemonText restores the beginning that ECS shows and that some client libraries leave out.
 func daemonText(err error) string {
-	const prefix = "Error response from daemon: "
 	text := err.Error()
-	if strings.HasPrefix(text, prefix) {
+	if strings.HasPrefix(text, daemonPrefix) {
 		return text
 	}
-	return prefix + text
+	return daemonPrefix + text
 }
+
+const daemonPrefix = "Error response from daemon: "
 
 // exitReason is the container's reason after it has run (jobs.md 2.4).
 func exitReason(oom bool, stateError string) string {

@@ -5,11 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"path"
 	"strings"
 
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/docker/api/types/volume"
 
@@ -17,64 +17,98 @@ import (
 	"github.com/batch-local/batch-local/emulator/batch"
 )
 
-// Volumes of jobs (runtime.md 2.3, 2.4). What a job mounts lives where the engine lives, which may be another machine: the instances of a compute
+// Volumes of ECS tasks (runtime.md 2.3, 2.4). What a job mounts lives where the engine lives, which may be another machine: the instances of a compute
 // environment have a disk, and a file system is one too; both are Docker volumes, and what a job sees of them is a folder in one. Only what the
 // user maps is a real folder.
 
-// labelVolume says what a volume is: "disk" or "efs".
-const labelVolume = "batch-local.volume"
+// A Mapping stands in for something of AWS: a path of the instances, a file system, the beginning of an image's name.
+type Mapping struct{ From, To string }
 
-// A Mapping stands in for a path of the instances, or for a file system.
-type Mapping struct {
-	From string // a path, or the id of a file system
-	To   string // a folder of the engine's machine
-}
+// cannotVolume is the failure of a volume (runtime.md 9).
+const cannotVolume = "CannotCreateVolumeError"
 
-// mounts adds to host what the container's mount points ask for.
-func (d *Driver) mounts(ctx context.Context, t batch.Task, p *api.ContainerProperties, host *container.HostConfig) error {
+// mount adds to host what the container's mount points ask for.
+func (r *run) mount(ctx context.Context, p *api.ContainerProperties, host *container.HostConfig) error {
 	volumes := map[string]api.Volume{}
 	for _, v := range p.Volumes {
 		volumes[api.Value(v.Name)] = v
 	}
 	for _, m := range p.MountPoints {
 		v, known := volumes[api.Value(m.SourceVolume)]
-		target := api.Value(m.ContainerPath)
-		switch {
-		case !known: // was checked when the definition was registered
+		if !known { // was checked when the definition was registered
 			return &failure{cannotCreate, fmt.Sprintf("there is no volume %s", api.Value(m.SourceVolume))}
+		}
+		target, readOnly := api.Value(m.ContainerPath), api.Value(m.ReadOnly)
+		switch {
 		case v.EfsVolumeConfiguration != nil:
-			source, point, err := d.fileSystem(ctx, v.EfsVolumeConfiguration)
-			switch {
-			case err != nil:
+			e := v.EfsVolumeConfiguration
+			point := ""
+			if a := e.AuthorizationConfig; a != nil {
+				point = api.Value(a.AccessPointId)
+			}
+			if err := r.mountFileSystem(ctx, host, fileSystem{api.Value(e.FileSystemId), api.Value(e.RootDirectory), point}, target, readOnly); err != nil {
 				return err
-			case point: // made at need
-				host.Binds = append(host.Binds, bind(source, m))
-			default: // a root directory that is not there is refused
-				host.Mounts = append(host.Mounts, mount.Mount{Type: mount.TypeBind, Source: source, Target: target, ReadOnly: api.Value(m.ReadOnly)})
 			}
 		case v.S3filesVolumeConfiguration != nil:
-			return &failure{cannotCreate, "s3filesVolumeConfiguration is not available in batch-local yet"}
+			s := v.S3filesVolumeConfiguration
+			if err := r.mountFileSystem(ctx, host, fileSystem{api.Value(s.FileSystemArn), api.Value(s.RootDirectory), api.Value(s.AccessPointArn)}, target, readOnly); err != nil {
+				return err
+			}
 		case v.Host != nil && api.Value(v.Host.SourcePath) != "":
-			source, err := d.hostPath(ctx, t, *v.Host.SourcePath)
+			source, err := r.driver.hostPath(ctx, r.attempt.Task, *v.Host.SourcePath)
 			if err != nil {
 				return err
 			}
-			host.Binds = append(host.Binds, bind(source, m))
-		default: // of the task alone: without a name it goes with the container
-			host.Mounts = append(host.Mounts, mount.Mount{Type: mount.TypeVolume, Target: target, ReadOnly: api.Value(m.ReadOnly)})
+			host.Binds = append(host.Binds, bind(source, target, readOnly))
+		default:
+			name, _, err := r.ownVolume(ctx, api.Value(m.SourceVolume), nil)
+			if err != nil {
+				return err
+			}
+			host.Mounts = append(host.Mounts, mount.Mount{Type: mount.TypeVolume, Source: name, Target: target, ReadOnly: readOnly})
 		}
 	}
 	return nil
 }
 
 // bind is a mount of a folder that is made if it is missing.
-func bind(source string, m api.MountPoint) string {
-	text := source + ":" + api.Value(m.ContainerPath)
-	if api.Value(m.ReadOnly) {
-		text += ":ro"
+func bind(source, target string, readOnly bool) string {
+	if readOnly {
+		return source + ":" + target + ":ro"
 	}
-	return text
+	return source + ":" + target
 }
+
+// ownVolume is a volume of the task alone, made for the first container that wants it. It goes with the attempt.
+func (r *run) ownVolume(ctx context.Context, name string, options map[string]string) (volumeName, folder string, err error) {
+	r.sharing.Lock()
+	defer r.sharing.Unlock()
+	return r.makeVolume(ctx, name, options)
+}
+
+// makeVolume is ownVolume while the lock is held.
+func (r *run) makeVolume(ctx context.Context, name string, options map[string]string) (volumeName, folder string, err error) {
+	sum := sha256.Sum256([]byte(name)) // any text may be a name
+	d, full := r.driver, taskName(r.attempt.Attempt)+"-"+d12(sum)
+	labels := d.labels(r.attempt.Task, batch.Container{})
+	delete(labels, labelContainer)
+	if r.shared.volumes == nil {
+		r.shared.volumes = map[string]string{}
+	}
+	if folder, ok := r.shared.volumes[full]; ok {
+		return full, folder, nil
+	}
+	v, err := d.client.VolumeCreate(context.WithoutCancel(ctx), volume.CreateOptions{Name: full, Labels: labels, DriverOpts: options})
+	if err != nil {
+		return "", "", fail(cannotVolume, "created", "4m0s", err)
+	}
+	d.made.volume(r.attempt.Attempt, full)
+	r.shared.volumes[full] = v.Mountpoint
+	return full, v.Mountpoint, nil
+}
+
+// d12 is a short name of a sum.
+func d12(sum [sha256.Size]byte) string { return hex.EncodeToString(sum[:6]) }
 
 // hostPath is where a path of an instance is: where the user maps it, or on the disk that the instances of its environment share.
 //
@@ -84,8 +118,10 @@ func (d *Driver) hostPath(ctx context.Context, t batch.Task, given string) (stri
 	if to, ok := mapped(d.options.HostPaths, clean); ok {
 		return to, nil
 	}
-	sum := sha256.Sum256([]byte(t.Cluster))
-	disk, err := d.disk(ctx, "disk", hex.EncodeToString(sum[:6]))
+	if strings.HasSuffix(clean, "/docker.sock") {
+		return "", &failure{cannotCreate, "a job never gets the container engine's socket from batch-local; with it, it would be root on this machine"}
+	}
+	disk, err := d.disk(ctx, "disk", d12(sha256.Sum256([]byte(t.Cluster))))
 	if err != nil {
 		return "", err
 	}
@@ -104,39 +140,43 @@ func mapped(mappings []Mapping, given string) (string, bool) {
 	return path.Join(best.To, strings.TrimPrefix(given, best.From)), found
 }
 
-// Failures of file systems (runtime.md 2.4, 9).
-const resourceInitialization = "ResourceInitializationError"
+// A fileSystem is what a job mounts of EFS or of S3 Files. id may be an ARN, and point the ARN of an access point.
+type fileSystem struct{ id, root, point string }
 
-// fileSystem is the folder that a job mounts of an EFS file system, and whether that is an access point: a folder of the point's id. Its user and
-// group are not pinned.
-func (d *Driver) fileSystem(ctx context.Context, v *api.EFSVolumeConfiguration) (folder string, point bool, err error) {
-	id, root := api.Value(v.FileSystemId), ""
+// mountFileSystem mounts a folder of a file system. An access point is a folder of its id, made at need; its user and group are not pinned. A root directory
+// that is not there is refused.
+func (r *run) mountFileSystem(ctx context.Context, host *container.HostConfig, f fileSystem, target string, readOnly bool) error {
+	d, id := r.driver, path.Base(f.id)
+	root := ""
 	for _, m := range d.options.FileSystems {
-		if m.From == id {
+		if m.From == id || m.From == f.id {
 			root = m.To
 		}
 	}
 	if root == "" {
 		disk, err := d.disk(ctx, "efs", id)
 		if err != nil {
-			return "", false, err
+			return err
 		}
 		root = disk
 	}
-	if a := v.AuthorizationConfig; a != nil && api.Value(a.AccessPointId) != "" {
-		return path.Join(root, path.Clean("/"+*a.AccessPointId)), true, nil
+	if f.point != "" {
+		host.Binds = append(host.Binds, bind(path.Join(root, path.Base(f.point)), target, readOnly))
+		return nil
 	}
-	return path.Join(root, path.Clean("/"+api.Value(v.RootDirectory))), false, nil
+	folder := path.Join(root, path.Clean("/"+f.root))
+	host.Mounts = append(host.Mounts, mount.Mount{Type: mount.TypeBind, Source: folder, Target: target, ReadOnly: readOnly})
+	return nil
 }
 
-// disk is the folder of a volume of ours, made if it is missing.
+// disk is the folder of a volume that outlives jobs, made if it is missing.
 func (d *Driver) disk(ctx context.Context, kind, id string) (string, error) {
 	v, err := d.client.VolumeCreate(ctx, volume.CreateOptions{
 		Name:   "batch-local-" + d.options.Instance + "-" + kind + "-" + id,
 		Labels: map[string]string{labelInstance: d.options.Instance, labelVolume: kind},
 	})
 	if err != nil {
-		return "", fail("CannotCreateVolumeError", "created", "4m0s", err)
+		return "", fail(cannotVolume, "created", "4m0s", err)
 	}
 	return v.Mountpoint, nil
 }
@@ -152,16 +192,49 @@ func mountFailure(t batch.Task, err error) error {
 	return &failure{cannotStart, daemonText(err)}
 }
 
-// removeVolumes takes away the disks and the file systems of this emulator.
-func (d *Driver) removeVolumes(ctx context.Context) {
-	list, err := d.client.VolumeList(ctx, volume.ListOptions{Filters: filters.NewArgs(filters.Arg("label", labelInstance+"="+d.options.Instance), filters.Arg("label", labelVolume))})
+// Reset implements runner.Resetter: it takes away the disks and the file systems of this emulator.
+func (d *Driver) Reset(ctx context.Context) error {
+	if !d.engine.ready() {
+		return nil // they are taken away when the emulator ends, or starts again
+	}
+	return d.removeVolumes(ctx, labelVolume)
+}
+
+// removeVolumes takes away the volumes of this emulator that have a label.
+func (d *Driver) removeVolumes(ctx context.Context, label string) error {
+	list, err := d.client.VolumeList(ctx, volume.ListOptions{Filters: ours(d.options.Instance, label)})
 	if err != nil {
-		d.log.Warn("our volumes could not be listed; doctor shows what is left", "error", err)
-		return
+		return fmt.Errorf("list our volumes: %w", err)
 	}
 	for _, v := range list.Volumes {
 		if err := d.client.VolumeRemove(ctx, v.Name, false); err != nil {
-			d.log.Warn("a volume could not be removed; doctor shows what is left", "volume", v.Name, "error", err)
+			return fmt.Errorf("remove the volume %s: %w", v.Name, err)
 		}
 	}
+	return nil
+}
+
+// fill puts files into a volume, by way of a container that never runs.
+func (d *Driver) fill(ctx context.Context, t batch.Task, volumeName string, files []batch.File) error {
+	image, err := d.boxes.pauseImage(ctx)
+	if err != nil {
+		return err
+	}
+	labels := d.labels(t, batch.Container{})
+	maps.DeleteFunc(labels, func(name, _ string) bool { return name == labelContainer })
+	created, err := d.client.ContainerCreate(ctx, &container.Config{Image: image, Labels: labels},
+		&container.HostConfig{NetworkMode: modeNone, Mounts: []mount.Mount{{Type: mount.TypeVolume, Source: volumeName, Target: "/fill"}}}, nil, nil, "")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := d.client.ContainerRemove(context.WithoutCancel(ctx), created.ID, container.RemoveOptions{Force: true}); err != nil {
+			d.log.Warn("a container that filled a volume could not be removed", "container", created.ID, "error", err)
+		}
+	}()
+	content, err := archive(files)
+	if err != nil {
+		return err
+	}
+	return d.client.CopyToContainer(ctx, created.ID, "/fill", content, container.CopyToContainerOptions{})
 }

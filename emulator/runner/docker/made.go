@@ -1,0 +1,82 @@
+package docker
+
+import (
+	"sync"
+
+	"github.com/batch-local/batch-local/emulator/batch"
+)
+
+// made is what this process made for attempts, so that it need not ask the engine to take it away. The zero value has nothing.
+type made struct {
+	mu  sync.Mutex
+	all map[batch.AttemptID]things
+}
+
+// things belong to one attempt.
+type things struct {
+	containers, volumes []string
+	gpus                []int
+	// adopted says that an earlier process may have made more.
+	adopted bool
+}
+
+func (m *made) change(id batch.AttemptID, f func(*things)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.all == nil {
+		m.all = map[batch.AttemptID]things{}
+	}
+	t := m.all[id]
+	f(&t)
+	m.all[id] = t
+}
+
+func (m *made) container(id batch.AttemptID, container string) {
+	m.change(id, func(t *things) { t.containers = append(t.containers, container) })
+}
+
+func (m *made) volume(id batch.AttemptID, volume string) {
+	m.change(id, func(t *things) { t.volumes = append(t.volumes, volume) })
+}
+
+func (m *made) of(id batch.AttemptID) (things, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t, ok := m.all[id]
+	return t, ok
+}
+
+// take answers what is known of an attempt, and forgets it.
+func (m *made) take(id batch.AttemptID) (things, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t, ok := m.all[id]
+	delete(m.all, id)
+	return t, ok
+}
+
+// devices gives an attempt GPUs of the engine's machine that no other one has, the lowest numbers first. How many there are only the engine's toolkit
+// knows; it refuses one that is not there.
+func (m *made) devices(id batch.AttemptID, n int) []int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.all == nil {
+		m.all = map[batch.AttemptID]things{}
+	}
+	used := map[int]bool{}
+	for _, t := range m.all {
+		for _, g := range t.gpus {
+			used[g] = true
+		}
+	}
+	var free []int
+	for g := 0; len(free) < n; g++ {
+		if !used[g] {
+			free = append(free, g)
+		}
+	}
+	t := m.all[id]
+	t.gpus = append(t.gpus, free...)
+	m.all[id] = t
+	return free
+}

@@ -1,0 +1,209 @@
+package docker
+
+import (
+	"context"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/api/types/mount"
+
+	"github.com/batch-local/batch-local/emulator/api"
+	"github.com/batch-local/batch-local/emulator/batch"
+)
+
+// Pods of eksProperties as Docker containers (runtime.md 5).
+
+// podUser is the user of a pod's container: what its security context says, else the image's.
+func podUser(s *api.EksContainerSecurityContext, is image.InspectResponse) (string, error) {
+	own := ""
+	if is.Config != nil {
+		own = is.Config.User
+	}
+	if s == nil {
+		return "", nil
+	}
+	user, group, grouped := strings.Cut(own, ":")
+	if s.RunAsUser != nil {
+		user, group, grouped = strconv.FormatInt(*s.RunAsUser, 10), "", false
+	}
+	if s.RunAsGroup != nil {
+		group, grouped = strconv.FormatInt(*s.RunAsGroup, 10), true
+	}
+	if api.Value(s.RunAsNonRoot) && (user == "" || user == "0" || user == "root") {
+		return "", &failure{"CreateContainerConfigError", "container has runAsNonRoot and image will run as root"}
+	}
+	if s.RunAsUser == nil && s.RunAsGroup == nil {
+		return "", nil
+	}
+	if user == "" {
+		user = "0"
+	}
+	if grouped {
+		return user + ":" + group, nil
+	}
+	return user, nil
+}
+
+// kubernetesReason is why a pod's container ended, in Kubernetes's words (runtime.md 5.4).
+func kubernetesReason(code int32, reason string) string {
+	switch {
+	case reason == batch.ReasonOutOfMemory:
+		return "OOMKilled"
+	case reason != "":
+		return reason
+	case code == 0:
+		return "Completed"
+	}
+	return "Error"
+}
+
+// podFailure is a start that failed, in Kubernetes's words.
+//
+// Guess: which of them Batch shows (runtime.md 5.4).
+func podFailure(f *failure) string {
+	word, ok := map[string]string{cannotPull: "ErrImagePull", cannotCreate: "CreateContainerError", cannotStart: "StartError", cannotVolume: "FailedMount"}[f.name]
+	if !ok {
+		word = f.name
+	}
+	return cut(word + ": " + f.text)
+}
+
+// mountPod adds to host what the container's volume mounts ask for.
+func (r *run) mountPod(ctx context.Context, k *api.EksContainer, host *container.HostConfig) error {
+	for _, m := range k.VolumeMounts {
+		if err := r.mountPodVolume(ctx, m, host); err != nil {
+			return err
+		}
+	}
+	return r.mountAccount(ctx, k, host)
+}
+
+func (r *run) mountPodVolume(ctx context.Context, m api.EksContainerVolumeMount, host *container.HostConfig) error {
+	v, ok := r.podVolume(api.Value(m.Name))
+	if !ok { // was checked when the definition was registered
+		return &failure{cannotCreate, "there is no volume " + api.Value(m.Name)}
+	}
+	target, readOnly := api.Value(m.MountPath), api.Value(m.ReadOnly)
+	name, folder := "", ""
+	var err error
+	switch {
+	case v.HostPath != nil:
+		folder, err = r.driver.hostPath(ctx, r.attempt.Task, api.Value(v.HostPath.Path))
+	case v.PersistentVolumeClaim != nil:
+		readOnly = readOnly || api.Value(v.PersistentVolumeClaim.ReadOnly)
+		folder, err = r.driver.disk(ctx, "pvc", r.attempt.Pod.Namespace+"-"+api.Value(v.PersistentVolumeClaim.ClaimName))
+	case v.Secret != nil:
+		readOnly = true
+		name, folder, err = r.secretVolume(ctx, v)
+	case inMemory(v):
+		name, folder, err = r.ownVolume(ctx, api.Value(v.Name), emptyDirOptions(v.EmptyDir))
+	default: // everybody may write there
+		name, folder, err = r.filledVolume(ctx, api.Value(v.Name), []batch.File{{Path: "./"}})
+	}
+	if err != nil {
+		return err
+	}
+	if sub := api.Value(m.SubPath); sub != "" {
+		host.Binds = append(host.Binds, bind(path.Join(folder, path.Clean("/"+sub)), target, readOnly))
+		return nil
+	}
+	if name == "" {
+		host.Binds = append(host.Binds, bind(folder, target, readOnly))
+		return nil
+	}
+	host.Mounts = append(host.Mounts, mount.Mount{Type: mount.TypeVolume, Source: name, Target: target, ReadOnly: readOnly, VolumeOptions: &mount.VolumeOptions{NoCopy: true}})
+	return nil
+}
+
+func (r *run) podVolume(name string) (api.EksVolume, bool) {
+	if r.attempt.Pod == nil || r.attempt.Pod.Properties == nil {
+		return api.EksVolume{}, false
+	}
+	volumes := r.attempt.Pod.Properties.Volumes
+	i := slices.IndexFunc(volumes, func(v api.EksVolume) bool { return api.Value(v.Name) == name })
+	if i < 0 {
+		return api.EksVolume{}, false
+	}
+	return volumes[i], true
+}
+
+// inMemory says that an emptyDir is one of memory.
+func inMemory(v api.EksVolume) bool {
+	return v.EmptyDir != nil && api.Value(v.EmptyDir.Medium) == "Memory"
+}
+
+// emptyDirOptions are those of the engine's local volumes for one of memory. The limit of one on disk is not enforced; Kubernetes does that late too.
+func emptyDirOptions(e *api.EksEmptyDir) map[string]string {
+	options := map[string]string{"type": "tmpfs", "device": "tmpfs", "o": "mode=1777"}
+	if size, ok := bytesOf(api.Value(e.SizeLimit)); ok && size > 0 {
+		options["o"] += ",size=" + strconv.FormatInt(size, 10)
+	}
+	return options
+}
+
+// bytesOf reads a quantity of Kubernetes such as 64Mi.
+func bytesOf(quantity string) (int64, bool) {
+	factor := int64(1)
+	for suffix, f := range map[string]int64{"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12} {
+		if text, ok := strings.CutSuffix(quantity, suffix); ok {
+			quantity, factor = text, f
+			break
+		}
+	}
+	n, err := strconv.ParseFloat(quantity, 64)
+	return int64(n * float64(factor)), err == nil && n >= 0
+}
+
+// Times between looks for a secret that is not there, as the kubelet has them: nobody tells when it comes.
+const (
+	firstMountRetry = time.Second
+	lastMountRetry  = 30 * time.Second
+)
+
+// secretVolume is a folder with a file for each key of a secret. While it is missing the pod waits, as real ones do, unless it is optional.
+func (r *run) secretVolume(ctx context.Context, v api.EksVolume) (name, folder string, err error) {
+	var keys map[string]string
+	for pause := firstMountRetry; ; pause = min(2*pause, lastMountRetry) {
+		found, ok := r.driver.named(api.Value(v.Secret.SecretName))
+		keys = found
+		if ok || api.Value(v.Secret.Optional) {
+			break
+		}
+		r.driver.log.Warn("a pod waits for a secret, which --secrets does not have", "attempt", r.attempt.Attempt, "secret", api.Value(v.Secret.SecretName))
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return "", "", ctx.Err()
+		}
+	}
+	var files []batch.File
+	for key, text := range keys {
+		files = append(files, batch.File{Path: key, Content: []byte(text)})
+	}
+	return r.filledVolume(ctx, api.Value(v.Name), files)
+}
+
+// filledVolume is a volume of the task with files in it.
+func (r *run) filledVolume(ctx context.Context, volume string, files []batch.File) (name, folder string, err error) {
+	r.filling.Lock()
+	defer r.filling.Unlock()
+	name, folder, err = r.ownVolume(ctx, volume, nil)
+	if err != nil || r.filled[volume] {
+		return name, folder, err
+	}
+	if len(files) > 0 {
+		if err := r.driver.fill(context.WithoutCancel(ctx), r.attempt.Task, name, files); err != nil {
+			return "", "", fail(cannotVolume, "created", "4m0s", err)
+		}
+	}
+	if r.filled == nil {
+		r.filled = map[string]bool{}
+	}
+	r.filled[volume] = true
+	return name, folder, nil
+}

@@ -1,0 +1,109 @@
+package relay
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/hashicorp/yamux"
+)
+
+// The emulator is a library too: whatever program it is part of has to be able to be the relay, before its own main looks at anything.
+func init() {
+	if os.Args[0] != Program {
+		return
+	}
+	if err := run(os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// run hands connections on until the other side closes the input.
+func run(in io.ReadCloser, out io.WriteCloser) error {
+	if err := addAddress(Address); err != nil {
+		return fmt.Errorf("add the address %s: %w", Address, err)
+	}
+	l, err := listen(net.JoinHostPort(Address, port))
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	session, err := yamux.Client(stdio{in, out}, config())
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go pass(session, c)
+		}
+	}()
+	<-session.CloseChan()
+	return nil
+}
+
+// Time for the relay of a process that was killed to notice that, and to leave the address.
+const (
+	listenTime  = 10 * time.Second
+	listenPause = 20 * time.Millisecond
+)
+
+func listen(address string) (net.Listener, error) {
+	for end := time.Now().Add(listenTime); ; time.Sleep(listenPause) {
+		l, err := net.Listen("tcp4", address)
+		if err == nil || !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(end) {
+			return l, err
+		}
+	}
+}
+
+// pass carries one connection.
+func pass(session *yamux.Session, c net.Conn) {
+	defer c.Close()
+	stream, err := session.Open()
+	if err != nil {
+		return
+	}
+	defer stream.Close()
+	var both sync.WaitGroup
+	both.Go(func() {
+		_, _ = io.Copy(stream, c) // whoever breaks it off knows
+		stream.Close()
+	})
+	both.Go(func() {
+		_, _ = io.Copy(c, stream)
+		if t, ok := c.(*net.TCPConn); ok {
+			_ = t.CloseWrite()
+		}
+	})
+	both.Wait()
+}
+
+// Accept answers the listener of the emulator's side: each connection that the relay took.
+func Accept(conn io.ReadWriteCloser) (*yamux.Session, error) { return yamux.Server(conn, config()) }
+
+func config() *yamux.Config {
+	c := yamux.DefaultConfig()
+	c.EnableKeepAlive = false // a process that ends closes its output
+	c.LogOutput = io.Discard
+	return c
+}
+
+// stdio is standard input and output as one connection.
+type stdio struct {
+	io.ReadCloser
+	io.WriteCloser
+}
+
+func (s stdio) Close() error { return errors.Join(s.ReadCloser.Close(), s.WriteCloser.Close()) }

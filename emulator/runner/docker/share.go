@@ -1,0 +1,180 @@
+package docker
+
+import (
+	"context"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/mount"
+
+	"github.com/batch-local/batch-local/emulator/api"
+	"github.com/batch-local/batch-local/emulator/batch"
+)
+
+// What the containers of a task share: a network, and by choice processes, shared memory and volumes (runtime.md 4.4, 5.1).
+
+// shared is guarded by run.sharing.
+type shared struct {
+	box     *sandbox
+	inner   string            // id of the container that holds the processes and the shared memory of a task
+	volumes map[string]string // names on the engine of the task's own volumes
+}
+
+// Modes of namespaces.
+const (
+	modeHost = "host"
+	modeTask = "task"
+	modeNone = "none"
+)
+
+// join has a container be in what its task shares.
+func (r *run) join(ctx context.Context, u *unit, host *container.HostConfig) error {
+	r.sharing.Lock()
+	defer r.sharing.Unlock()
+	if r.shared.box == nil {
+		box, err := r.driver.boxes.take(ctx, r.attempt.Task, r)
+		if err != nil {
+			return fail(cannotCreate, "created", "4m0s", err)
+		}
+		r.shared.box = box
+	}
+	host.NetworkMode = modeHost
+	if r.shared.box != nil {
+		host.NetworkMode = r.shared.box.mode()
+	}
+	pid, ipc := namespaces(r.attempt.Task)
+	if pid == modeTask || ipc == modeTask || len(r.memoryVolumes()) > 0 {
+		if err := r.holder(ctx); err != nil {
+			return fail(cannotCreate, "created", "4m0s", err)
+		}
+	}
+	switch pid {
+	case modeTask:
+		host.PidMode = container.PidMode("container:" + r.shared.inner)
+	case modeHost:
+		host.PidMode = modeHost
+	}
+	switch ipc {
+	case modeTask:
+		host.IpcMode = container.IpcMode("container:" + r.shared.inner)
+	case modeHost, modeNone:
+		host.IpcMode = container.IpcMode(ipc)
+	}
+	return nil
+}
+
+// namespaces are the modes of a task's processes and of its shared memory; empty is each container's own.
+func namespaces(t batch.Task) (pid, ipc string) {
+	if t.Pod == nil {
+		return t.PIDMode, t.IPCMode
+	}
+	if p := t.Pod.Properties; p != nil && api.Value(p.ShareProcessNamespace) {
+		pid = modeTask
+	}
+	if len(t.Containers) > 1 { // alone there is nobody to share it with
+		ipc = modeTask
+	}
+	return pid, ipc
+}
+
+// pauseName is what ECS calls the container that holds a task's namespaces.
+const pauseName = "~internal~ecs~pause"
+
+// holder has a container that holds what a task alone shares: its own sandbox, or one in the sandbox of its instance. The lock is held.
+func (r *run) holder(ctx context.Context) error {
+	box := r.shared.box
+	switch {
+	case r.shared.inner != "":
+		return nil
+	case box != nil && box.host == "" && len(r.memoryVolumes()) == 0:
+		r.shared.inner = box.id
+		return nil
+	}
+	d := r.driver
+	image, err := d.boxes.pauseImage(ctx)
+	if err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
+	config := &container.Config{Image: image, Labels: d.labels(r.attempt.Task, batch.Container{Name: pauseName})}
+	host := &container.HostConfig{NetworkMode: modeHost, LogConfig: container.LogConfig{Type: "none"}, IpcMode: "shareable", CapDrop: []string{"ALL"}}
+	if box != nil {
+		host.NetworkMode = box.mode()
+	}
+	for _, v := range r.memoryVolumes() { // what is in memory lasts as long as somebody has it mounted
+		volume, _, err := r.makeVolume(ctx, api.Value(v.Name), emptyDirOptions(v.EmptyDir))
+		if err != nil {
+			return err
+		}
+		host.Mounts = append(host.Mounts, mount.Mount{Type: mount.TypeVolume, Source: volume, Target: "/hold/" + api.Value(v.Name)})
+	}
+	name := taskName(r.attempt.Attempt) + "-pause"
+	created, err := d.client.ContainerCreate(ctx, config, host, nil, nil, name)
+	id := created.ID
+	if cerrdefs.IsConflict(err) { // an earlier process made it
+		id, err = name, nil
+	}
+	if err != nil {
+		return err
+	}
+	d.made.container(r.attempt.Attempt, id)
+	if err := d.client.ContainerStart(ctx, id, container.StartOptions{}); err != nil {
+		return err
+	}
+	r.shared.inner = id
+	return nil
+}
+
+// memoryVolumes are those of a pod of several containers that are in memory.
+func (r *run) memoryVolumes() (list []api.EksVolume) {
+	if r.attempt.Pod == nil || r.attempt.Pod.Properties == nil || len(r.units) == 1 {
+		return nil
+	}
+	for _, v := range r.attempt.Pod.Properties.Volumes {
+		if inMemory(v) {
+			list = append(list, v)
+		}
+	}
+	return list
+}
+
+// replaceSandbox says whether the sandbox is why a container did not start, and has another one taken. Where others are in it, the host is lost.
+func (r *run) replaceSandbox(ctx context.Context) bool {
+	r.sharing.Lock()
+	defer r.sharing.Unlock()
+	box := r.shared.box
+	if box == nil || r.shared.inner != "" {
+		return false
+	}
+	is, err := r.driver.client.ContainerInspect(ctx, box.id)
+	if !cerrdefs.IsNotFound(err) && (err != nil || is.State.Running) {
+		return false
+	}
+	r.driver.boxes.replace(ctx, box)
+	r.shared.box = nil
+	return true
+}
+
+// leaveSandbox gives back a sandbox that nothing of ours is in: the container that was taken over is in that of an earlier process.
+func (r *run) leaveSandbox(ctx context.Context) {
+	if len(r.units) > 1 { // the others may be in it
+		return
+	}
+	r.sharing.Lock()
+	defer r.sharing.Unlock()
+	r.driver.boxes.give(ctx, r.shared.box, r)
+	r.shared.box = nil
+}
+
+// leave gives back what the attempt had.
+func (r *run) leave(ctx context.Context) {
+	r.sharing.Lock()
+	defer r.sharing.Unlock()
+	r.driver.boxes.give(ctx, r.shared.box, r)
+	r.shared.box = nil
+}
+
+// adopted notes a container that an earlier process made.
+func (r *run) adopted(_ *unit, _ container.InspectResponse) {
+	r.driver.made.change(r.attempt.Attempt, func(t *things) { t.adopted = true })
+}
