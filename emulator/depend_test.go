@@ -37,10 +37,11 @@ var mayImport = map[string]struct {
 	"emulator/httpapi": {ours: []string{"emulator/api"}, others: []string{"github.com/gorilla/mux", "github.com/google/uuid"}, why: "the transport without the API's rules"},
 	"emulator/runner":  {ours: []string{"emulator/batch", "emulator/engine"}, not: []string{"net", "net/http", "os"}, why: "drivers are behind it"},
 	"emulator/runner/docker": {
-		ours:   []string{"emulator/api", "emulator/batch", "emulator/runner"},
+		ours:   []string{"emulator/api", "emulator/batch", "emulator/runner", "emulator/runner/docker/relay"},
 		others: []string{"github.com/docker/", "github.com/google/uuid", "golang.org/x/sync/", "github.com/containerd/errdefs", "github.com/opencontainers/"},
 		why:    "the only package that knows Docker",
 	},
+	"emulator/runner/docker/relay": {others: []string{"github.com/hashicorp/yamux", "golang.org/x/sys/unix"}, why: "runs alone in a container"},
 	"emulator/runner/simulated":  {ours: []string{"emulator/api", "emulator/batch", "emulator/runner"}, not: []string{"net", "net/http", "os"}, why: "needs nothing"},
 	"emulator/runner/runnertest": {ours: []string{"emulator/api", "emulator/batch", "emulator/runner"}, others: []string{"github.com/google/go-cmp/", "go.uber.org/goleak"}, why: "for tests of drivers"},
 	"emulator/logs":              {others: []string{"github.com/google/uuid", "github.com/tidwall/btree"}, why: "streams of text; it knows of no job"},

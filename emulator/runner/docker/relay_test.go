@@ -1,0 +1,77 @@
+package docker_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"testing"
+
+	"github.com/batch-local/batch-local/emulator/batch"
+	"github.com/batch-local/batch-local/emulator/runner"
+	"github.com/batch-local/batch-local/emulator/runner/docker"
+	"github.com/batch-local/batch-local/emulator/runner/runnertest"
+)
+
+// TestRelay is runtime.md 8: whatever network a task has, 169.254.170.2 is this process. The relay is this test's own executable.
+func TestRelay(t *testing.T) {
+	engine := realEngine(t)
+	instance := newInstance()
+	answer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "this is ", r.URL.Path) })
+	open := func() *docker.Driver {
+		d, err := docker.New(docker.Options{Instance: instance, Sandboxes: 1, Endpoint: answer})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	d := open()
+	tell := func(t *testing.T, d *docker.Driver, task batch.Task) {
+		t.Helper()
+		logs := &runnertest.Logs{}
+		task.Containers = []batch.Container{{Name: "default", Image: workload, Command: []string{"get", "http://169.254.170.2/somewhere"}, MemoryMiB: 64, MilliVCPU: 1000, LogStream: "s"}}
+		var end batch.Report
+		if err := d.Run(t.Context(), runner.Attempt{Task: task, OpenLog: logs.Open}, func(r batch.Report) { end = r }); err != nil {
+			t.Fatal(err)
+		}
+		if got := logs.Of("s"); end.ExitCode == nil || got == nil || !slices.Equal(got.Text(runner.Stdout), []string{"this is /somewhere"}) {
+			t.Errorf("it ended with %+v", end)
+		}
+		if err := d.Remove(t.Context(), task.Attempt, false); err != nil {
+			t.Error(err)
+		}
+	}
+	job := batch.AttemptID{Job: batch.JobID(instance + "-0000"), Number: 1}
+	onHost := batch.Task{Attempt: job, Platform: batch.EC2, Host: "i-0123456789abcdef1", HostName: "ip-172-31-0-1"}
+	t.Run("on an instance", func(t *testing.T) { tell(t, d, onHost) })
+	t.Run("on Fargate", func(t *testing.T) {
+		tell(t, d, batch.Task{Attempt: job, Platform: batch.Fargate, HostName: "ip-10-0-0-1.ec2.internal"})
+	})
+	t.Run("a node of several", func(t *testing.T) {
+		own := onHost
+		own.OwnNetwork = true
+		tell(t, d, own)
+	})
+	t.Run("while another emulator has one", func(t *testing.T) {
+		other, err := docker.New(docker.Options{Instance: newInstance(), Sandboxes: 1, Endpoint: answer})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer other.Close(context.Background(), false)
+		tell(t, other, onHost)
+		tell(t, d, onHost)
+	})
+	t.Run("in a sandbox that an earlier process made", func(t *testing.T) {
+		if err := d.Close(context.Background(), true); err != nil {
+			t.Fatal(err)
+		}
+		d = open()
+		tell(t, d, onHost)
+	})
+	if err := d.Close(context.Background(), false); err != nil {
+		t.Error(err)
+	}
+	if left := leftovers(t, engine, instance); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
