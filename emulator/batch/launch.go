@@ -33,6 +33,7 @@ func (s *State) TaskOf(j *Job) (Task, bool) {
 		Family:     d.Name,
 		Revision:   d.Revision,
 		Cluster:    a.Cluster,
+		Tags:       s.taskTags(j),
 	}
 	system := s.systemEnvironment(j, a, d)
 	for p := range s.Blueprint(j).parts() {

@@ -28,6 +28,8 @@ type Task struct {
 	Cluster  string
 	// Environment is the compute environment, Definition the job definition's revision.
 	Environment, Definition ARN
+	// Tags are what propagateTags gives the task; nil is none.
+	Tags map[string]string
 
 	// JobRole is whose credentials the containers get; empty is none. ExecutionRole is used for pulls and secrets.
 	JobRole, ExecutionRole string
