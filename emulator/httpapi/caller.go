@@ -19,10 +19,13 @@ var (
 	missingToken = &api.Error{Code: "MissingAuthenticationTokenException", Status: http.StatusForbidden, Message: "Missing Authentication Token"}
 
 	accountKey = regexp.MustCompile(`^[0-9]{12}$`)
+	// taskKey is an access key that batch-local gave to the role of a job (runtime.md 7): what runs in the job acts in the job's account.
+	taskKey    = regexp.MustCompile(`^ASIA([0-9]{12})[A-Z]{4}$`)
 	regionName = regexp.MustCompile(`^[a-z0-9-]{1,64}$`)
 )
 
-// Of reads the caller from the Authorization header or, for a presigned request, from the query. An access key of twelve digits is the account.
+// Of reads the caller from the Authorization header or, for a presigned request, from the query. An access key of twelve digits is the
+// account; one of a job's role has it inside.
 func (c Callers) Of(r *http.Request) (api.Caller, error) {
 	credential, err := credentialOf(r)
 	if err != nil {
@@ -37,6 +40,8 @@ func (c Callers) Of(r *http.Request) (api.Caller, error) {
 	caller := api.Caller{Account: c.Account, Region: c.Region}
 	if accountKey.MatchString(key) {
 		caller.Account = key
+	} else if inside := taskKey.FindStringSubmatch(key); inside != nil {
+		caller.Account = inside[1]
 	}
 	if regionName.MatchString(region) {
 		caller.Region = region

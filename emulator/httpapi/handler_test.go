@@ -165,6 +165,8 @@ func TestCaller(t *testing.T) {
 		want    api.Caller
 	}{
 		"account":   {httpapi.Callers{}, signature, "", api.Caller{Account: "111122223333", Region: "eu-west-1"}},
+		"job's key": {httpapi.Callers{Account: "999999999999"}, strings.Replace(signature, "111122223333", "ASIA444455556666ABCD", 1), "", api.Caller{Account: "444455556666", Region: "eu-west-1"}},
+		"short key": {httpapi.Callers{Account: "999999999999"}, strings.Replace(signature, "111122223333", "ASIA444455556666ABC", 1), "", api.Caller{Account: "999999999999", Region: "eu-west-1"}},
 		"other key": {httpapi.Callers{Account: "999999999999"}, strings.Replace(signature, "111122223333", "AKIA", 1), "", api.Caller{Account: "999999999999", Region: "eu-west-1"}},
 		"defaults":  {httpapi.Callers{}, strings.Replace(strings.Replace(signature, "111122223333", "test", 1), "eu-west-1", "", 1), "", api.Caller{Account: "000000000000", Region: "us-east-1"}},
 		"presigned": {httpapi.Callers{}, "", "?X-Amz-Credential=111122223333%2F20260101%2Fus-west-2%2Fbatch%2Faws4_request", api.Caller{Account: "111122223333", Region: "us-west-2"}},
