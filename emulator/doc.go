@@ -34,6 +34,7 @@
 //	runner/docker     jobs as containers on a Docker engine
 //	runner/simulated  jobs as scripts of their outcome
 //	runner/runnertest the suite that every driver passes
+//	endpoint          what ECS tasks find at 169.254.170.2: metadata, statistics, credentials of roles
 //	clock             the emulator's time: the machine's, until somebody moves it
 //	events            the latest changes of jobs, as EventBridge tells them
 //	logs              streams of what jobs print, and the CloudWatch Logs API over them

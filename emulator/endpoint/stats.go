@@ -1,0 +1,127 @@
+package endpoint
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// sampleLife is how long a sample answers for the next ones: the engine makes one a second.
+const sampleLife = time.Second
+
+// A sampler keeps a container's latest sample, and what of it the next one is compared with.
+type sampler struct {
+	mu     sync.Mutex // held while the engine is asked, so that who comes meanwhile gets the same
+	at     time.Time
+	answer json.RawMessage
+	last   counters
+}
+
+// counters are those of a sample that we understand.
+type counters struct {
+	Read     time.Time `json:"read"`
+	Networks map[string]struct {
+		Received uint64 `json:"rx_bytes"`
+		Sent     uint64 `json:"tx_bytes"`
+	} `json:"networks"`
+}
+
+func (c counters) sums() (received, sent uint64) {
+	for _, n := range c.Networks {
+		received, sent = received+n.Received, sent+n.Sent
+	}
+	return received, sent
+}
+
+// sample is the engine's text with network_rate_stats added, from the second one on; the container of a shared network has none. It is null when
+// there is none yet.
+func (s *sampler) sample(ctx context.Context, source Source, rates bool) (json.RawMessage, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if time.Since(s.at) < sampleLife {
+		return s.answer, nil
+	}
+	raw, err := source.Stats(ctx)
+	if err != nil {
+		return nil, err
+	}
+	raw = bytes.TrimSpace(raw)
+	if len(raw) == 0 {
+		return json.RawMessage("null"), nil
+	}
+	var now counters
+	if err := json.Unmarshal(raw, &now); err != nil {
+		return nil, fmt.Errorf("the engine's statistics: %w", err)
+	}
+	if rates && len(now.Networks) > 0 {
+		raw = withRates(raw, s.last, now)
+	}
+	s.at, s.answer = time.Now(), raw
+	if now.Read.After(s.last.Read) {
+		s.last = now
+	}
+	return raw, nil
+}
+
+func withRates(raw json.RawMessage, before, now counters) json.RawMessage {
+	seconds := now.Read.Sub(before.Read).Seconds()
+	if before.Read.IsZero() || seconds <= 0 || raw[len(raw)-1] != '}' {
+		return raw
+	}
+	received, sent := now.sums()
+	receivedBefore, sentBefore := before.sums()
+	rate := func(now, before uint64) float64 {
+		if now < before { // counted anew
+			return 0
+		}
+		return float64(now-before) / seconds
+	}
+	text, err := json.Marshal(struct {
+		Received float64 `json:"rx_bytes_per_sec"`
+		Sent     float64 `json:"tx_bytes_per_sec"`
+	}{rate(received, receivedBefore), rate(sent, sentBefore)})
+	if err != nil {
+		return raw
+	}
+	out := append(make(json.RawMessage, 0, len(raw)+len(text)+25), raw[:len(raw)-1]...)
+	return append(append(append(out, `,"network_rate_stats":`...), text...), '}')
+}
+
+func (s *Server) statsView(ctx context.Context, m *member, _ bool) (any, error) {
+	return m.samples.sample(ctx, m.source, !m.session.task.SharesHost())
+}
+
+// taskStatsView asks for all containers at once, because the engine may take a second for each.
+func (s *Server) taskStatsView(ctx context.Context, m *member, _ bool) (any, error) {
+	var (
+		mu  sync.Mutex
+		all = map[string]json.RawMessage{}
+		g   errgroup.Group
+	)
+	for _, one := range m.session.look(ctx) {
+		id := one.facts.DockerID
+		if m.session.fargate() {
+			id = one.id
+		}
+		if one.facts.DockerID == "" || one.name == PauseName && m.session.fargate() {
+			continue
+		}
+		g.Go(func() error {
+			sample, err := one.samples.sample(ctx, one.source, !m.session.task.SharesHost())
+			if err != nil { // the others count nevertheless, as the agent has it
+				s.log.Warn("a container's statistics", "container", one.name, "job", m.session.task.Attempt.Job, "error", err)
+				sample = json.RawMessage("null")
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			all[id] = sample
+			return nil
+		})
+	}
+	return all, g.Wait()
+}
