@@ -124,7 +124,9 @@ type part struct {
 	*api.ContainerProperties
 	essential bool
 	dependsOn []api.TaskContainerDependency
-	stop      int32
+	firelens  *api.FirelensConfiguration
+	// start is how long others wait for it, stop the time between SIGTERM and SIGKILL, in seconds.
+	start, stop int32
 }
 
 // defaultName is what ECS calls the container of a containerProperties job (jobs.md 2.7).
@@ -148,26 +150,48 @@ func (b Blueprint) parts() iter.Seq[part] {
 	}
 }
 
-// containers yields every container, those of nodes too.
+// modes are pidMode and ipcMode of a task of ecsProperties.
+func (b Blueprint) modes() (pid, ipc string) {
+	if b.Ecs == nil || len(b.Ecs.TaskProperties) == 0 {
+		return "", ""
+	}
+	return api.Value(b.Ecs.TaskProperties[0].PidMode), api.Value(b.Ecs.TaskProperties[0].IpcMode)
+}
+
+// containers yields every container, those of nodes too. Of a pod's there is the image alone.
 func (b Blueprint) containers() iter.Seq[*api.ContainerProperties] {
 	return func(yield func(*api.ContainerProperties) bool) {
+		all := []Blueprint{b}
 		if b.Nodes != nil {
+			all = nil
 			for _, r := range b.Nodes.NodeRangeProperties {
-				for p := range (Blueprint{Container: r.Container, Ecs: r.EcsProperties}).parts() {
-					if !yield(p.ContainerProperties) {
-						return
-					}
+				all = append(all, Blueprint{Container: r.Container, Ecs: r.EcsProperties, Eks: r.EksProperties})
+			}
+		}
+		for _, b := range all {
+			for p := range b.parts() {
+				if !yield(p.ContainerProperties) {
+					return
+				}
+			}
+			for c := range b.podContainers() {
+				if !yield(&api.ContainerProperties{Image: c.Image}) {
+					return
 				}
 			}
 		}
-		for p := range b.parts() {
-			if !yield(p.ContainerProperties) {
-				return
-			}
+	}
+}
+
+// podContainers yields the containers of a pod, init containers first.
+func (b Blueprint) podContainers() iter.Seq[*api.EksContainer] {
+	return func(yield func(*api.EksContainer) bool) {
+		if b.Eks == nil || b.Eks.PodProperties == nil {
+			return
 		}
-		if b.Eks != nil && b.Eks.PodProperties != nil {
-			for _, c := range b.Eks.PodProperties.Containers {
-				if !yield(&api.ContainerProperties{Image: c.Image}) {
+		for _, list := range [][]api.EksContainer{b.Eks.PodProperties.InitContainers, b.Eks.PodProperties.Containers} {
+			for i := range list {
+				if !yield(&list[i]) {
 					return
 				}
 			}
@@ -178,7 +202,8 @@ func (b Blueprint) containers() iter.Seq[*api.ContainerProperties] {
 // taskPart says a container of ecsProperties in the words of containerProperties: what the task says for all goes with each.
 func taskPart(t *api.EcsTaskProperties, c *api.TaskContainerProperties) part {
 	p := part{
-		name: api.Value(c.Name), essential: c.Essential == nil || *c.Essential, dependsOn: c.DependsOn, stop: stopSeconds,
+		name: api.Value(c.Name), essential: c.Essential == nil || *c.Essential, dependsOn: c.DependsOn, firelens: c.FirelensConfiguration,
+		start: api.Value(c.StartTimeout), stop: stopSeconds,
 		ContainerProperties: &api.ContainerProperties{
 			Image: c.Image, Command: c.Command, Environment: c.Environment, LinuxParameters: c.LinuxParameters, LogConfiguration: c.LogConfiguration,
 			MountPoints: c.MountPoints, Privileged: c.Privileged, ReadonlyRootFilesystem: c.ReadonlyRootFilesystem,

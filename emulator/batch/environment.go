@@ -65,9 +65,13 @@ func (s *State) windows(j *Job) bool {
 	return false
 }
 
-// Cluster is the name of its ECS cluster (jobs.md 2.7).
+// Cluster is the name of its ECS or EKS cluster (jobs.md 2.7).
 func (e *Environment) Cluster() string {
-	_, name, _ := cutLast(api.Value(e.Detail.EcsClusterArn), "/")
+	arn := api.Value(e.Detail.EcsClusterArn)
+	if k := e.Detail.EksConfiguration; k != nil {
+		arn = api.Value(k.EksClusterArn)
+	}
+	_, name, _ := cutLast(arn, "/")
 	return name
 }
 

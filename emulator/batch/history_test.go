@@ -30,8 +30,10 @@ var update = flag.Bool("update", false, "write what happened into testdata/histo
 //	queue NAME environments=a,b [priority=1] [policy=P] [limit=CODE:600]
 //	definition NAME [vcpus=1] [memory=64] [gpus=1] [takes=CONSUMABLE:2] [platform=FARGATE] [attempts=3] [timeout=60] [onExitCode=75:RETRY] [onReason=..] [onStatusReason=..]
 //	definition NAME nodes=3 [main=1] [the rest as above]: multi-node parallel
+//	definition NAME task=a,-b [the rest as above]: several containers, those with a dash not essential
+//	definition NAME pod=a,b [init=c,d] [the rest as above]: a pod with init containers, for an environment with platform=EKS
 //	submit JOB queue=Q definition=D [share=S] [priority=5] [vcpus=2] [array=3] [after=a,b:1] [beside=c] [sequential] [the last five of definition]
-//	report JOB/ATTEMPT running|exited [code=0] [reason="..."] [statusReason="..."] [at=1s]
+//	report JOB/ATTEMPT running|exited [code=0] [reason="..."] [statusReason="..."] [at=1s] [ends=a:0:Completed,init/c:1:Error,b::]
 //	cancel JOB reason="..."       terminate JOB reason="..."
 //	enable|disable|delete ENVIRONMENT|QUEUE
 //	host ready|absent [reason="..."]
@@ -310,7 +312,7 @@ func (s *story) environment(tx *Tx, c command) Environment {
 	switch types := c.args["types"]; {
 	case types != "":
 		e.Fleet = &Fleet{Types: ec2.Expand(strings.Split(types, ",")), MinMilliVCPU: int64(atoi(c.args["min"], 0)) * 1000, Idle: IdleInstance}
-	case e.Platform == EC2:
+	case e.Platform == EC2, e.Platform == EKS:
 		e.Host = tx.NewHost()
 	}
 	return e
@@ -357,6 +359,9 @@ func platform(c command) Platform {
 	if p := c.args["platform"]; p != "" {
 		return Platform(p)
 	}
+	if c.args["pod"] != "" {
+		return EKS
+	}
 	return EC2
 }
 
@@ -382,13 +387,33 @@ func (s *story) definition(c command) api.JobDefinition {
 	if slices.Contains(c.rest, "windows") {
 		container.RuntimePlatform = &api.RuntimePlatform{OperatingSystemFamily: new("WINDOWS_SERVER_2022_CORE")}
 	}
-	if n := c.args["nodes"]; n != "" {
+	switch n := c.args["nodes"]; {
+	case c.args["pod"] != "":
+		d.EksProperties = &api.EksProperties{PodProperties: &api.EksPodProperties{Containers: pods(c.args["pod"]), InitContainers: pods(c.args["init"])}}
+	case c.args["task"] != "":
+		task := api.EcsTaskProperties{}
+		for name := range strings.SplitSeq(c.args["task"], ",") {
+			name, helper := strings.CutPrefix(name, "-")
+			task.Containers = append(task.Containers, api.TaskContainerProperties{Name: &name, Image: new("image"), Essential: new(!helper), ResourceRequirements: container.ResourceRequirements})
+		}
+		d.EcsProperties = &api.EcsProperties{TaskProperties: []api.EcsTaskProperties{task}}
+	case n != "":
 		d.NodeProperties = &api.NodeProperties{NumNodes: new(int32(atoi(n, 1))), MainNode: new(int32(atoi(c.args["main"], 0))),
 			NodeRangeProperties: []api.NodeRangeProperty{{TargetNodes: new("0:"), Container: container}}}
-	} else {
+	default:
 		d.ContainerProperties = container
 	}
 	return d
+}
+
+// pods are containers of a pod, each with one vCPU.
+func pods(names string) (list []api.EksContainer) {
+	for name := range strings.SplitSeq(names, ",") {
+		if name != "" {
+			list = append(list, api.EksContainer{Name: &name, Image: new("image"), Resources: &api.EksContainerResourceRequirements{Limits: map[string]string{"cpu": "1", "memory": "64Mi"}}})
+		}
+	}
+	return list
 }
 
 func (s *story) dependencies(c command) (list []api.JobDependency) {
@@ -455,6 +480,15 @@ func (s *story) report(tx *Tx, c command) {
 	}
 	if code := c.args["code"]; code != "" {
 		r.ExitCode = new(int32(atoi(code, 0)))
+	}
+	for text := range strings.SplitSeq(c.args["ends"], ",") {
+		if parts := strings.SplitN(text, ":", 3); len(parts) == 3 {
+			e := ContainerEnd{Reason: parts[2]}
+			if e.Name, e.Init = strings.CutPrefix(parts[0], "init/"); parts[1] != "" {
+				e.ExitCode = new(int32(atoi(parts[1], 0)))
+			}
+			r.Containers = append(r.Containers, e)
+		}
 	}
 	if at := c.args["at"]; at != "" {
 		d, err := time.ParseDuration(at)
@@ -551,6 +585,13 @@ func (s *story) show(j *Job) []string {
 			code = strconv.Itoa(int(*a.ExitCode))
 		}
 		told = append(told, fmt.Sprintf("  attempt %d %s code=%s reason=%q statusReason=%q placed=%d started=%d stopped=%d", a.Number, a.State, code, a.Reason, a.StatusReason, a.PlacedAt, a.StartedAt, a.StoppedAt))
+		for _, e := range a.Containers {
+			code := "none"
+			if e.ExitCode != nil {
+				code = strconv.Itoa(int(*e.ExitCode))
+			}
+			told = append(told, strings.TrimRight(fmt.Sprintf("    %s code=%s %s", e.Name, code, e.Reason), " "))
+		}
 	}
 	return told
 }

@@ -34,31 +34,49 @@ func (s *State) TaskOf(j *Job) (Task, bool) {
 		Revision:   d.Revision,
 		Cluster:    a.Cluster,
 		Tags:       s.taskTags(j),
+
+		Environment: a.Environment,
+		Definition:  d.ARN,
 	}
+	if b := s.Blueprint(j); b.Eks != nil {
+		s.podTask(&t, j, a)
+	} else {
+		s.ecsTask(&t, j, a, b)
+	}
+	return t, true
+}
+
+// ecsTask fills in what a task of containerProperties or ecsProperties has.
+func (s *State) ecsTask(t *Task, j *Job, a *Attempt, b Blueprint) {
+	d := s.definitions[j.Definition]
+	t.PIDMode, t.IPCMode = b.modes()
 	system := s.systemEnvironment(j, a, d)
-	for p := range s.Blueprint(j).parts() {
+	for p := range b.parts() {
 		group, stream := logOf(d, p, a)
 		c := p.ContainerProperties
 		milli, mib, err := Wants(d.Platform, wants(c, api.ResourceTypeVcpu), wants(c, api.ResourceTypeMemory))
 		if err != nil { // was checked when the job was submitted
 			milli, mib = j.MilliVCPU, j.MemoryMiB
 		}
+		t.JobRole, t.ExecutionRole = api.Value(c.JobRoleArn), api.Value(c.ExecutionRoleArn) // the task's, whichever container says it
 		t.Containers = append(t.Containers, Container{
-			Name:        p.name,
-			Image:       api.Value(c.Image),
-			Command:     c.Command,
-			Environment: append(userEnvironment(c), system.with(c)...),
-			MilliVCPU:   milli,
-			MemoryMiB:   mib,
-			LogGroup:    group,
-			LogStream:   stream,
-			StopSeconds: int(p.stop),
-			Essential:   p.essential,
-			DependsOn:   p.dependsOn,
-			Properties:  c,
+			Name:         p.name,
+			Image:        api.Value(c.Image),
+			Command:      c.Command,
+			Environment:  append(userEnvironment(c), system.with(c)...),
+			MilliVCPU:    milli,
+			MemoryMiB:    mib,
+			GPUs:         gpus(c),
+			LogGroup:     group,
+			LogStream:    stream,
+			StartSeconds: int(p.start),
+			StopSeconds:  int(p.stop),
+			Essential:    p.essential,
+			DependsOn:    p.dependsOn,
+			Firelens:     p.firelens,
+			Properties:   c,
 		})
 	}
-	return t, true
 }
 
 // LogStreams are where the output of an attempt goes: for each container the log group and the stream, by its name. A stream exists once the
@@ -134,6 +152,19 @@ func (e systemEnvironment) with(c *api.ContainerProperties) []api.KeyValuePair {
 }
 
 func (s *State) systemEnvironment(j *Job, a *Attempt, d *Definition) systemEnvironment {
+	where := "AWS_ECS_EC2"
+	if d.Platform == Fargate {
+		where = "AWS_ECS_FARGATE"
+	}
+	e := systemEnvironment{list: append(s.batchEnvironment(j, a), api.KeyValuePair{Name: new("AWS_EXECUTION_ENV"), Value: &where}), always: d.Platform == Fargate}
+	for _, name := range []string{"AWS_REGION", "AWS_DEFAULT_REGION"} {
+		e.region = append(e.region, api.KeyValuePair{Name: &name, Value: &j.Scope.Region})
+	}
+	return e
+}
+
+// batchEnvironment is what Batch alone adds, to tasks and to pods.
+func (s *State) batchEnvironment(j *Job, a *Attempt) []api.KeyValuePair {
 	var list []api.KeyValuePair
 	set := func(name, value string) {
 		list = append(list, api.KeyValuePair{Name: &name, Value: &value})
@@ -160,16 +191,7 @@ func (s *State) systemEnvironment(j *Job, a *Attempt, d *Definition) systemEnvir
 			set("AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS", main.PrivateIPv4)
 		}
 	}
-	if d.Platform == Fargate {
-		set("AWS_EXECUTION_ENV", "AWS_ECS_FARGATE")
-	} else {
-		set("AWS_EXECUTION_ENV", "AWS_ECS_EC2")
-	}
-	e := systemEnvironment{list: list, always: d.Platform == Fargate}
-	for _, name := range []string{"AWS_REGION", "AWS_DEFAULT_REGION"} {
-		e.region = append(e.region, api.KeyValuePair{Name: &name, Value: &j.Scope.Region})
-	}
-	return e
+	return list
 }
 
 func names(list []api.KeyValuePair, any ...string) bool {
@@ -190,21 +212,33 @@ func HostName(a *Attempt, region string) string {
 	if a.Host != "" {
 		id = strings.TrimPrefix(string(a.Host), "i-")
 	}
-	octet := func(at int) string {
-		n, _ := strconv.ParseUint(id[at:at+2], 16, 8)
-		return strconv.Itoa(int(n))
-	}
 	if len(id) < 6 {
 		return "ip-10-0-0-1"
 	}
 	if a.Host != "" {
-		return "ip-172-31-" + octet(len(id)-4) + "-" + octet(len(id)-2)
+		return "ip-172-31-" + lastOctets(id)
 	}
-	domain := region + ".compute.internal"
+	return "ip-10-0-" + lastOctets(id) + "." + domain(region)
+}
+
+// lastOctets makes the end of an address of that of an id.
+func lastOctets(id string) string {
+	if len(id) < 4 {
+		return "0-1"
+	}
+	octet := func(at int) string {
+		n, _ := strconv.ParseUint(id[at:at+2], 16, 8)
+		return strconv.Itoa(int(n))
+	}
+	return octet(len(id)-4) + "-" + octet(len(id)-2)
+}
+
+// domain is what the names of a region's machines end with.
+func domain(region string) string {
 	if region == "us-east-1" {
-		domain = "ec2.internal"
+		return "ec2.internal"
 	}
-	return "ip-10-0-" + octet(len(id)-4) + "-" + octet(len(id)-2) + "." + domain
+	return region + ".compute.internal"
 }
 
 // reserved says whether Batch drops a variable of the user's when it launches the task (jobs.md 8.3).

@@ -135,29 +135,6 @@ func fargateSize(milli, mib int64) bool {
 	return false
 }
 
-// podNeeds adds up the containers of a pod: limits, or requests where no limit is given. Values were checked when it was registered.
-func podNeeds(p *api.EksPodProperties) (sum need) {
-	if p == nil {
-		return sum
-	}
-	for _, c := range p.Containers {
-		if c.Resources == nil {
-			continue
-		}
-		value := func(name string) string {
-			if v := c.Resources.Limits[name]; v != "" {
-				return v
-			}
-			return c.Resources.Requests[name]
-		}
-		cpu, _ := CPUQuantity(value("cpu"))
-		memory, _ := strconv.ParseInt(strings.TrimSuffix(value("memory"), "Mi"), 10, 64)
-		gpu, _ := strconv.ParseInt(value("nvidia.com/gpu"), 10, 32)
-		sum.milli, sum.mib, sum.gpus = sum.milli+cpu, sum.mib+memory, sum.gpus+int32(gpu)
-	}
-	return sum
-}
-
 // CPUQuantity reads Kubernetes' way to write CPUs, "0.25" or "250m", as thousandths; false if it is none.
 func CPUQuantity(text string) (milli int64, ok bool) {
 	if number, isMilli := strings.CutSuffix(text, "m"); isMilli {

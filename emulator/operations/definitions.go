@@ -18,7 +18,7 @@ func (s *Service) RegisterJobDefinition(ctx context.Context, in *api.RegisterJob
 	var out api.RegisterJobDefinitionOutput
 	err := s.update(ctx, func(tx *batch.Tx) error {
 		platform := platformOf(in.PlatformCapabilities)
-		if in.EksProperties != nil {
+		if detail.ContainerOrchestrationType == api.OrchestrationTypeEks {
 			platform = batch.EKS
 		}
 		d := tx.RegisterDefinition(scope(ctx), *in.JobDefinitionName, platform, detail)

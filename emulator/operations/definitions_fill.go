@@ -35,6 +35,9 @@ func definitionDetail(in *api.RegisterJobDefinitionInput) api.JobDefinition {
 		d.ContainerOrchestrationType = api.OrchestrationTypeEks
 	case in.NodeProperties != nil:
 		d.NodeProperties = filledNodes(in.NodeProperties)
+		if slices.ContainsFunc(in.NodeProperties.NodeRangeProperties, func(r api.NodeRangeProperty) bool { return r.EksProperties != nil }) {
+			d.ContainerOrchestrationType = api.OrchestrationTypeEks
+		}
 	}
 	return d
 }

@@ -30,10 +30,18 @@ func checkNodes(in *api.RegisterJobDefinitionInput) error {
 		return api.Invalid("Maximum allowed size of node range properties is %d", maxRanges)
 	}
 	covered := make([]bool, *n.NumNodes)
+	pods := 0
 	for _, r := range n.NodeRangeProperties {
+		if r.EksProperties != nil {
+			pods++
+		}
 		if err := checkRange(r, covered); err != nil {
 			return err
 		}
+	}
+	if pods > 0 && pods < len(n.NodeRangeProperties) {
+		// Guess: no compute environment could run both kinds; the text was not seen.
+		return api.Invalid("Node ranges with eksProperties cannot be mixed with others.")
 	}
 	for i, is := range covered {
 		if !is {

@@ -46,6 +46,9 @@ func measure(e *batch.Environment) {
 	d, r := e.Detail, e.Detail.ComputeResources
 	if r == nil {
 		e.Platform, e.MaxMilliVCPU = batch.EC2, -1
+		if d.EksConfiguration != nil {
+			e.Platform = batch.EKS
+		}
 		if d.UnmanagedvCpus != nil {
 			e.MaxMilliVCPU = int64(*d.UnmanagedvCpus) * 1000
 		}
