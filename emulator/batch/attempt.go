@@ -31,7 +31,7 @@ func (tx *Tx) Report(r Report) {
 			tx.ReclaimJob(j)
 			return
 		}
-		if a.State == Placed && r.ExitCode != nil { // it ran, and nobody was there to see it
+		if a.State == Placed && r.ran(tx.isPod(j)) { // and nobody was there to see it
 			tx.started(j, r)
 			j = tx.jobs[j.ID]
 		}
@@ -66,7 +66,7 @@ func (tx *Tx) ended(j *Job, r Report) {
 	was := j.Attempt()
 	j = tx.changeAttempt(j, true, func(a *Attempt) {
 		a.StoppedAt = max(r.At, a.StartedAt, a.PlacedAt)
-		a.StatusReason = endReason(j, a, r)
+		a.StatusReason = endReason(j, a, r, tx.isPod(j))
 		a.State, a.Deadline = Exited, 0
 		a.ExitCode, a.Reason, a.Containers = r.ExitCode, r.Reason, r.Containers
 		if r.PrivateIPv4 != "" {
@@ -103,9 +103,9 @@ func (tx *Tx) decide(j *Job) (again bool) {
 }
 
 // succeeded says whether an attempt that ended did so by itself and well. One that was told to stop for a reason has failed, whatever
-// its exit code; nodes that their main node outlived have none.
+// its exit code; nodes that their main node outlived have none. A pod that went well has no reason.
 func (a *Attempt) succeeded() bool {
-	return a.Cause == "" && a.ExitCode != nil && *a.ExitCode == 0 && (a.StatusReason == ReasonExited || a.StatusReason == ReasonTrained)
+	return a.Cause == "" && a.ExitCode != nil && *a.ExitCode == 0 && (a.StatusReason == ReasonExited || a.StatusReason == ReasonTrained || a.StatusReason == "")
 }
 
 // finish ends a job with the result of its last attempt.
@@ -115,7 +115,7 @@ func (tx *Tx) finish(j *Job, status Status) {
 }
 
 // endReason is the statusReason of an attempt that ends (jobs.md 2.3).
-func endReason(j *Job, a *Attempt, r Report) string {
+func endReason(j *Job, a *Attempt, r Report, pod bool) string {
 	switch {
 	case a.Cause != "":
 		return a.Cause
@@ -125,7 +125,9 @@ func endReason(j *Job, a *Attempt, r Report) string {
 		return trainingReason(a, r)
 	case r.StatusReason != "":
 		return r.StatusReason
-	case a.State == Running || r.ExitCode != nil:
+	case pod:
+		return podReason(r, a.State == Running)
+	case a.State == Running || r.ran(pod):
 		return ReasonExited
 	}
 	return ReasonNotStarted

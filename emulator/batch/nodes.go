@@ -117,6 +117,7 @@ func (tx *Tx) mainEnded(parent *Job, main *Attempt) *Job {
 	parent = tx.changeAttempt(parent, false, func(a *Attempt) {
 		a.State, a.Deadline = Exited, 0
 		a.StartedAt, a.StoppedAt, a.ExitCode, a.Reason, a.StatusReason = main.StartedAt, main.StoppedAt, main.ExitCode, main.Reason, main.StatusReason
+		a.Containers = main.Containers
 		if a.Cause == "" {
 			a.Cause = main.Cause
 		}

@@ -33,7 +33,9 @@ type Report struct {
 	ExitCode *int32
 	// Reason is the container's reason, at most 255 characters; empty on a plain exit (jobs.md 2.4).
 	Reason string
-	// Containers are the ends of each container of a task that has several. ExitCode and Reason are then those of the one that decided.
+	// Containers are the ends of each container of a task that has several, and of every pod. ExitCode and Reason are then those of the one that decided: of a
+	// task the essential container that was the first to end, of a pod the first in their order that failed. A pod of which none did has ExitCode 0, if all
+	// have ended with one.
 	Containers []ContainerEnd
 	// StatusReason is set where it is neither "Essential container in task exited" nor "Task failed to start" (jobs.md 2.3).
 	StatusReason string

@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -35,16 +36,21 @@ func (s *State) retries(j *Job, a *Attempt) bool {
 	if r == nil {
 		return false
 	}
-	code := ""
-	if a.ExitCode != nil {
-		code = strconv.Itoa(int(*a.ExitCode))
-	}
+	exits := a.exits(s.isPod(j))
 	for _, e := range r.EvaluateOnExit {
-		if matches(e.OnExitCode, code) && matches(e.OnReason, a.Reason) && matches(e.OnStatusReason, a.StatusReason) {
+		if matches(e.OnStatusReason, a.StatusReason) && slices.ContainsFunc(exits, func(x exit) bool { return x.fits(e) }) {
 			return strings.EqualFold(string(e.Action), "RETRY")
 		}
 	}
 	return true
+}
+
+func (x exit) fits(e api.EvaluateOnExit) bool {
+	code := ""
+	if x.code != nil {
+		code = strconv.Itoa(int(*x.code))
+	}
+	return matches(e.OnExitCode, code) && matches(e.OnReason, x.reason)
 }
 
 // matches compares with a literal, or with a prefix before one trailing star. An omitted pattern matches anything, and so
