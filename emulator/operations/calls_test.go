@@ -29,6 +29,7 @@ import (
 //	! quotas                the service's quotas are kept: first line of a file
 //	! wait 10m              time passes
 //	! exited $x 3           the attempt of a job ended so; "! running $x" it runs
+//	! exited $x 3 [...]     and so its containers, as batch.ContainerEnd writes them
 //	! times 50 Operation {...%d...}   the same call again and again; only refusals are told
 //
 // In answers what has a name is shown as $x, other ids and times as <uuid>, <hex> and <ms>.
@@ -140,6 +141,11 @@ func (c *calls) play(line string) []string {
 					c.Fatal(err)
 				}
 				r.State, r.ExitCode = batch.Exited, &code
+				if _, ends, some := strings.Cut(line, " ["); some {
+					if err := json.Unmarshal([]byte("["+ends), &r.Containers); err != nil {
+						c.Fatalf("%s: %v", line, err)
+					}
+				}
 			}
 			tx.Report(r)
 		})
@@ -195,9 +201,10 @@ func (c *calls) keep(name string, answer []byte) {
 }
 
 var (
-	hexID      = regexp.MustCompile(`[0-9a-f]{32}`)
-	timeStamp  = regexp.MustCompile(`:9\d{11}\b`) // the years of a bubble
-	tokenValue = regexp.MustCompile(`"nextToken":"[^"]*"`)
+	hexID       = regexp.MustCompile(`[0-9a-f]{32}`)
+	nodeAddress = regexp.MustCompile(`ip-192-168-\d+-\d+\.`)
+	timeStamp   = regexp.MustCompile(`:9\d{11}\b`) // the years of a bubble
+	tokenValue  = regexp.MustCompile(`"nextToken":"[^"]*"`)
 )
 
 func (c *calls) shown(status int, answer []byte) string {
@@ -209,6 +216,7 @@ func (c *calls) shown(status int, answer []byte) string {
 	}
 	text = requestID.ReplaceAll(text, []byte("<uuid>"))
 	text = hexID.ReplaceAll(text, []byte("<hex>"))
+	text = nodeAddress.ReplaceAll(text, []byte("ip-192-168-<n>."))
 	text = timeStamp.ReplaceAll(text, []byte(":<ms>"))
 	text = tokenValue.ReplaceAll(text, []byte(`"nextToken":"<token>"`))
 	if status == http.StatusOK {

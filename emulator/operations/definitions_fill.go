@@ -35,7 +35,7 @@ func definitionDetail(in *api.RegisterJobDefinitionInput) api.JobDefinition {
 		d.ContainerOrchestrationType = api.OrchestrationTypeEks
 	case in.NodeProperties != nil:
 		d.NodeProperties = filledNodes(in.NodeProperties)
-		if slices.ContainsFunc(in.NodeProperties.NodeRangeProperties, func(r api.NodeRangeProperty) bool { return r.EksProperties != nil }) {
+		if podsOf(in.NodeProperties) {
 			d.ContainerOrchestrationType = api.OrchestrationTypeEks
 		}
 	}

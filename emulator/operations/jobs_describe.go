@@ -111,7 +111,7 @@ func content(d *api.JobDetail, state *batch.State, j *batch.Job) {
 	case b.Ecs != nil:
 		d.EcsProperties = ecsDetail(state, j, b.Ecs)
 	case b.Eks != nil:
-		d.EksProperties = &api.EksPropertiesDetail{PodProperties: podDetail(b.Eks.PodProperties)}
+		d.EksProperties = &api.EksPropertiesDetail{PodProperties: podDetail(state, j, b.Eks.PodProperties)}
 	default:
 		d.Container = containerDetail(state, j, b.Container)
 	}
@@ -120,6 +120,13 @@ func content(d *api.JobDetail, state *batch.State, j *batch.Job) {
 		case a.State != batch.Exited:
 		case b.Ecs != nil:
 			d.Attempts = append(d.Attempts, taskAttempt(state, j, a, b.Ecs))
+		case b.Eks != nil:
+			d.EksAttempts = append(d.EksAttempts, podAttempt(state, j, a))
+		case b.Nodes != nil && podsOf(b.Nodes):
+			// Guess: of a multi-node job it is the main node's pod, as its container is otherwise.
+			if main := state.AnyJob(j.ID.Node(j.Nodes.Main)); main != nil && a.Number <= len(main.Attempts) {
+				d.EksAttempts = append(d.EksAttempts, podAttempt(state, main, main.Attempts[a.Number-1]))
+			}
 		default:
 			d.Attempts = append(d.Attempts, attemptDetail(state, j, a))
 		}

@@ -5,7 +5,7 @@ import (
 	"github.com/batch-local/batch-local/emulator/batch"
 )
 
-// Jobs of several containers, as DescribeJobs shows them: ecsProperties and eksProperties (jobs.md 2.8, 17).
+// Jobs of several containers, as DescribeJobs shows them: ecsProperties (jobs.md 2.8).
 
 // ends are the results of an attempt's containers by name. One of a single container has that of the attempt.
 func ends(a *batch.Attempt, only string) map[string]batch.ContainerEnd {
@@ -88,26 +88,4 @@ func taskAttempt(state *batch.State, j *batch.Job, a *batch.Attempt, p *api.EcsP
 		d.TaskProperties = append(d.TaskProperties, task)
 	}
 	return d
-}
-
-func podDetail(p *api.EksPodProperties) *api.EksPodPropertiesDetail {
-	if p == nil {
-		return nil
-	}
-	return &api.EksPodPropertiesDetail{
-		Containers: podContainers(p.Containers), InitContainers: podContainers(p.InitContainers), DnsPolicy: p.DnsPolicy, HostNetwork: p.HostNetwork,
-		ImagePullSecrets: p.ImagePullSecrets, Metadata: p.Metadata, ServiceAccountName: p.ServiceAccountName,
-		ShareProcessNamespace: p.ShareProcessNamespace, Volumes: p.Volumes,
-	}
-}
-
-func podContainers(given []api.EksContainer) []api.EksContainerDetail {
-	all := make([]api.EksContainerDetail, 0, len(given))
-	for _, c := range given {
-		all = append(all, api.EksContainerDetail{
-			Args: c.Args, Command: c.Command, Env: c.Env, Image: c.Image, ImagePullPolicy: c.ImagePullPolicy, Name: c.Name, Resources: c.Resources,
-			SecurityContext: c.SecurityContext, VolumeMounts: c.VolumeMounts,
-		})
-	}
-	return all
 }
