@@ -1,6 +1,7 @@
 package simulated
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -18,7 +19,7 @@ const (
 	ended
 )
 
-// An attempt is a container that is not there: what stands in it outlives the Run that watches it.
+// An attempt is containers that are not there: what stands in it outlives the Run that watches it.
 type attempt struct {
 	driver  *Driver
 	entered bool // the driver's lock guards it
@@ -28,20 +29,25 @@ type attempt struct {
 	id    batch.AttemptID
 	phase phase
 	plan  plan
+	made  []progress // how far each container is
+	// gone is when it was removed before it was placed.
+	gone   time.Time
+	ran    bool
+	exited batch.Report
+	watch  *watch // nil while nobody runs it
+}
+
+// progress is how far a container is.
+type progress struct {
+	begun bool
 	next  int // line to be written
-	// cut is when something from outside ends it before its plan does; zero if nothing will. cutCode is its exit code then.
-	cut     time.Time
-	cutCode int32
-	ran     bool
-	exited  batch.Report
-	watch   *watch // nil while nobody runs it
 }
 
 // A watch is one Run.
 type watch struct {
 	openLog func(batch.Container) (runner.Log, error)
 	report  func(batch.Report)
-	log     runner.Log
+	logs    []runner.Log // of each container that has begun
 	// badLog says that the log has failed and that it was told.
 	badLog   bool
 	cancel   func() bool // of the timer
@@ -91,13 +97,22 @@ func (a *attempt) attach(w *watch, task batch.Task, stopped bool) error {
 		} else {
 			a.plan = planOf(task, o, now)
 		}
-		a.phase = starting
-		if stopped {
-			a.cutAt(now, 0)
+		a.phase, a.made = starting, make([]progress, len(a.plan.parts))
+		switch {
+		case !a.gone.IsZero():
+			a.plan = a.plan.after(a.cutBy(a.gone, (*part).kill))
+		case stopped:
+			a.plan = a.plan.after(a.cutBy(now, (*part).terminate))
 		}
-	case running:
-		if err := a.open(w); err != nil {
-			return fmt.Errorf("go on with its log: %w", err)
+	case starting, running:
+		for i := range a.made {
+			if !a.made[i].begun {
+				continue
+			}
+			if err := a.open(w, i); err != nil {
+				a.bad(w, w.each(runner.Log.Abandon))
+				return fmt.Errorf("go on with its log: %w", err)
+			}
 		}
 	}
 	a.watch = w
@@ -128,9 +143,19 @@ func (a *attempt) detach() {
 	if w.cancel != nil {
 		w.cancel()
 	}
-	if w.log != nil {
-		a.bad(w, w.log.Abandon())
+	a.bad(w, w.each(runner.Log.Abandon))
+}
+
+// each ends every log that is open, in one way or the other.
+func (w *watch) each(end func(runner.Log) error) error {
+	var all error
+	for i, log := range w.logs {
+		if log != nil {
+			w.logs[i] = nil
+			all = errors.Join(all, end(log))
+		}
 	}
+	return all
 }
 
 // stop is SIGTERM.
@@ -144,13 +169,13 @@ func (a *attempt) stopNow() {
 	if a.phase == ended || a.watch == nil { // nobody watches what panicked in attach
 		return
 	}
-	now := a.driver.options.Clock.Now()
-	if a.phase == running && a.plan.ignoreStop {
-		a.cutAt(now.Add(a.plan.grace), killed)
-	} else {
-		a.cutAt(now, a.plan.stopCode)
-	}
+	a.plan = a.plan.after(a.cutBy(a.driver.options.Clock.Now(), (*part).terminate))
 	a.step()
+}
+
+// cutBy is a cut of the containers that are there.
+func (a *attempt) cutBy(at time.Time, how func(*part, time.Time)) cut {
+	return cut{at: at, begun: func(i int) bool { return a.made[i].begun }, how: how, ran: a.ran}
 }
 
 // kill is SIGKILL. Of an attempt that nobody watches nothing is told.
@@ -160,17 +185,15 @@ func (a *attempt) kill() {
 	if a.phase == ended {
 		return
 	}
-	a.cutAt(a.driver.options.Clock.Now(), killed)
+	now := a.driver.options.Clock.Now()
+	if a.phase == unplanned {
+		a.gone = now
+		return
+	}
+	a.plan = a.plan.after(a.cutBy(now, (*part).kill))
 	if a.watch != nil {
 		defer a.watch.catch()
 		a.step()
-	}
-}
-
-// cutAt ends the attempt at an instant, unless it is to end before.
-func (a *attempt) cutAt(at time.Time, code int32) {
-	if a.cut.IsZero() || at.Before(a.cut) {
-		a.cut, a.cutCode = at, code
 	}
 }
 
@@ -207,77 +230,93 @@ func (a *attempt) step() {
 
 // due is the instant of the next thing that happens.
 func (a *attempt) due() time.Time {
-	if a.phase == starting {
-		if !a.cut.IsZero() {
-			return a.cut
-		}
-		return a.plan.start
-	}
-	end := a.plan.ends()
-	if a.cutShort() {
-		end = a.cut
-	}
-	if a.next < len(a.plan.lines) {
-		if at := a.plan.lineAt(a.next); !at.After(end) {
-			return at
+	due := a.plan.end
+	sooner := func(at time.Time) {
+		if at.Before(due) {
+			due = at
 		}
 	}
-	return end
+	if a.phase == starting && a.plan.runs {
+		sooner(a.plan.running)
+	}
+	for i := range a.made {
+		if is := &a.plan.parts[i]; is.begins && !a.made[i].begun {
+			sooner(is.start)
+		}
+		if at, more := a.nextLine(i); more {
+			sooner(at)
+		}
+	}
+	return due
 }
 
-// cutShort says whether what ends a running attempt is not its plan.
-func (a *attempt) cutShort() bool { return !a.cut.IsZero() && a.cut.Before(a.plan.ends()) }
+// nextLine is when a container prints again, if it does before its end.
+func (a *attempt) nextLine(i int) (time.Time, bool) {
+	is, made := &a.plan.parts[i], &a.made[i]
+	if !made.begun || made.next >= len(is.outcome.Logs) {
+		return time.Time{}, false
+	}
+	at := is.lineAt(made.next)
+	return at, !at.After(is.end)
+}
 
-// happen makes the one thing happen that is due at an instant.
+// happen makes one of the things happen that are due at an instant: a container starts, the attempt runs, a line is printed, all is over.
 func (a *attempt) happen(at time.Time) {
-	w, end := a.watch, batch.Report{Attempt: a.id, State: batch.Exited}
-	switch {
-	case a.phase == starting && !a.cut.IsZero():
-	case a.phase == starting && a.plan.startError != "":
-		end.Reason = a.plan.startError
-	case a.phase == starting:
-		err := a.open(w)
-		if err == nil {
-			a.phase, a.ran = running, true
-			w.report(a.runningReport())
+	w := a.watch
+	for i := range a.made {
+		if is := &a.plan.parts[i]; is.begins && !a.made[i].begun && !is.start.After(at) {
+			if err := a.open(w, i); err != nil {
+				a.over(batch.Report{Attempt: a.id, State: batch.Exited, At: at.UnixMilli(),
+					Reason: "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: " + err.Error()})
+			}
 			return
 		}
-		end.Reason = "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: " + err.Error()
-	case a.next < len(a.plan.lines) && !a.plan.lineAt(a.next).After(at):
-		a.bad(w, w.log.Append(runner.Stdout, at, []byte(a.plan.lines[a.next])))
-		a.next++
+	}
+	if a.phase == starting && a.plan.runs && !a.plan.running.After(at) {
+		a.phase, a.ran = running, true
+		w.report(a.runningReport())
 		return
-	case a.cutShort():
-		code := a.cutCode
-		end.ExitCode = &code
-		end.Containers = a.plan.endsAt(at, code)
-	default:
-		end = a.plan.end
 	}
-	end.At, end.Reason = at.UnixMilli(), cutReason(end.Reason)
-	if w.log != nil {
-		a.bad(w, w.log.Close())
-		w.log = nil
+	for i := range a.made {
+		if due, more := a.nextLine(i); more && !due.After(at) {
+			a.bad(w, w.logs[i].Append(runner.Stdout, due, []byte(a.plan.parts[i].outcome.Logs[a.made[i].next])))
+			a.made[i].next++
+			return
+		}
 	}
+	a.over(a.plan.report())
+}
+
+// over ends the attempt.
+func (a *attempt) over(end batch.Report) {
+	w := a.watch
+	end.Reason = cutReason(end.Reason)
+	for i := range end.Containers {
+		end.Containers[i].Reason = cutReason(end.Containers[i].Reason)
+	}
+	a.bad(w, w.each(runner.Log.Close))
 	a.phase, a.exited = ended, end
 	w.report(end)
 	close(w.done)
 }
 
 func (a *attempt) runningReport() batch.Report {
-	return batch.Report{Attempt: a.id, State: batch.Running, At: a.plan.start.UnixMilli(), PrivateIPv4: a.plan.address}
+	return batch.Report{Attempt: a.id, State: batch.Running, At: a.plan.running.UnixMilli(), PrivateIPv4: a.plan.address}
 }
 
-// open opens the log. Lines that are in it already are not written again: an earlier Run, or an earlier process that had
-// started the same attempt, wrote them.
-func (a *attempt) open(w *watch) error {
-	log, err := w.openLog(a.plan.container)
+// open opens the log of a container, which then has begun. Lines that are in it already are not written again: an earlier Run, or an earlier
+// process that had started the same attempt, wrote them.
+func (a *attempt) open(w *watch, i int) error {
+	log, err := w.openLog(*a.plan.parts[i].container)
 	if err != nil {
 		return err
 	}
-	w.log = log
+	if w.logs == nil {
+		w.logs = make([]runner.Log, len(a.made))
+	}
+	w.logs[i] = log
 	written, _ := log.Lines()
-	a.next = int(min(written, int64(len(a.plan.lines))))
+	a.made[i] = progress{begun: true, next: int(min(written, int64(len(a.plan.parts[i].outcome.Logs))))}
 	return nil
 }
 

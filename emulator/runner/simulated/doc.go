@@ -4,6 +4,9 @@
 // if it likes; see [Outcome]. Without one it ends at once with exit code 0. What AWS would do around the
 // outcome, retries, timeouts, events, is the rest of the emulator and the same as with real containers.
 //
+// Of several containers, of a task or of a pod, each says its own outcome; they wait for each other, and end with each other, as they would in ECS
+// or in Kubernetes.
+//
 // Everything that happens to an attempt is planned when it is placed, and reported with the instant of the plan, not with
 // the one at which a timer got around to it. So the times of a job are exact, however busy the machine is.
 //

@@ -118,7 +118,7 @@ func (d *Driver) leave(a *attempt) {
 // outcomesOf finds what becomes of each container of a task: what the job says itself, the options, the default. The error is for the job's owner.
 func (d *Driver) outcomesOf(task batch.Task) ([]*Outcome, error) {
 	if len(task.Containers) == 0 {
-		return nil, errors.New("batch-local runs no pods (eksProperties) yet")
+		return nil, errors.New("the task has no containers")
 	}
 	rule, ruled := d.options.Outcomes(task)
 	all := make([]*Outcome, len(task.Containers))
@@ -136,7 +136,7 @@ func (d *Driver) outcomesOf(task batch.Task) ([]*Outcome, error) {
 				return nil, fmt.Errorf("%s: %w", Variable, err)
 			}
 			all[i] = o
-		case ruled && rule != nil:
+		case ruled && rule != nil && !c.Init: // a rule tells how the job goes, not how it is made ready
 			all[i] = rule
 		default:
 			all[i] = &Outcome{}

@@ -160,7 +160,7 @@ func TestOutcomes(t *testing.T) {
 		{"Fargate", fargate(task("")), []seen{address, exits(0, "0")}},
 		{"unknown member", task(`{"durration":"1s"}`), []seen{exits(0, "", "BATCH_LOCAL_OUTCOME: durration is no member of an outcome")}},
 		{"wrong type", task(`{"startDelay":"1h","oom":"yes"}`), []seen{exits(0, "", `BATCH_LOCAL_OUTCOME: oom is "yes", not true or false`)}},
-		{"no container", batch.Task{Attempt: batch.AttemptID{Job: "x", Number: 1}}, []seen{exits(0, "", "batch-local runs no pods (eksProperties) yet")}},
+		{"no container", batch.Task{Attempt: batch.AttemptID{Job: "x", Number: 1}}, []seen{exits(0, "", "the task has no containers")}},
 		{"centuries", task(`{"startDelay":"2000000h","duration":"2000000h"}`), nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -471,30 +471,4 @@ func TestPanicsReachTheCaller(t *testing.T) {
 // TestCapabilities holds what the rest of the emulator relies on.
 func TestCapabilities(t *testing.T) {
 	same(t, "capabilities", simulated.New(simulated.Options{}).Capabilities(), runner.Capabilities{Name: "simulated", EmulatorTime: true})
-}
-
-// TestSeveralContainers: the first essential container to end decides; the others have ended before it, or are stopped by it.
-func TestSeveralContainers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		one := task(`{"duration":"2m","exitCode":3}`)
-		container := func(name, outcome string, essential bool) batch.Container {
-			c := task(outcome).Containers[0]
-			c.Name, c.Essential = name, essential
-			return c
-		}
-		one.Containers = []batch.Container{
-			container("main", `{"duration":"2m","exitCode":3}`, true),
-			container("slow", `{"duration":"1h"}`, true),
-			container("quick", `{"duration":"1s","exitCode":9}`, false),
-		}
-		var last batch.Report
-		err := simulated.New(simulated.Options{}).Run(t.Context(), runner.Attempt{Task: one, OpenLog: func(batch.Container) (runner.Log, error) { return runner.DiscardLog{}, nil }},
-			func(r batch.Report) { last = r })
-		if err != nil {
-			t.Fatal(err)
-		}
-		same(t, "exit code", *last.ExitCode, int32(3))
-		same(t, "containers", last.Containers, []batch.ContainerEnd{
-			{Name: "main", ExitCode: new(int32(3))}, {Name: "slow", ExitCode: new(int32(143))}, {Name: "quick", ExitCode: new(int32(9))}})
-	})
 }

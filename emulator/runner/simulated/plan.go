@@ -17,132 +17,107 @@ const (
 // reasonSpotInterrupted is the statusReason of a Fargate task that lost its host (jobs.md 2.3).
 const reasonSpotInterrupted = "Your Spot Task was interrupted."
 
-// A plan is what becomes of an attempt that nobody stops. It is made when the attempt is placed and never changes.
+// A plan is what becomes of an attempt that nobody stops. It is made when the attempt is placed and never changes; a stop or a kill makes
+// another one of it.
 type plan struct {
-	container batch.Container
-	start     time.Time // whole milliseconds, as end - start is to be exactly the duration
-	duration  time.Duration
-	// startError is why it does not start; "" if it does.
-	startError string
-	address    string // of the task, if it has one of its own
-	lines      []string
-	// end is the report of its end, but for the time.
-	end batch.Report
-
-	// others are all containers of a task that has several.
-	others []other
-
-	ignoreStop bool
-	stopCode   int32
-	grace      time.Duration // from SIGTERM to SIGKILL
+	attempt batch.AttemptID
+	host    batch.HostID
+	isPod   bool
+	parts   []part // its containers, in their order
+	// runs says whether the attempt gets to RUNNING at all; running is when.
+	runs    bool
+	running time.Time
+	end     time.Time
+	// decides is the container whose end is that of the attempt: the essential one that ends first, or that which loses its host; -1 is none.
+	decides int
+	// early says that it was stopped before it ran: no exit code tells of it then, though some of its containers have one.
+	early bool
+	// refused is why nothing of it starts; "" if it does.
+	refused string
+	address string // of the task, if it has one of its own
 }
 
-// planOf makes the plan of a task that is placed now. Of several containers the first essential one to end, or not to start, decides; what it says
-// of logs and of stopping is the task's.
+// planOf makes the plan of a task that is placed now.
 func planOf(task batch.Task, outcomes []*Outcome, now time.Time) plan {
-	decides := -1
+	p := plan{attempt: task.Attempt, host: task.Host, isPod: task.Pod != nil, parts: make([]part, len(outcomes)), decides: -1, address: addressOf(task)}
 	for i, o := range outcomes {
-		switch {
-		case len(outcomes) > 1 && !task.Containers[i].Essential:
-		case decides < 0, o.ends(task.Attempt.Number) < outcomes[decides].ends(task.Attempt.Number):
-			decides = i
-		}
+		p.parts[i] = partOf(task, i, o)
 	}
-	decides = max(decides, 0)
-	p := planOfOne(task, task.Containers[decides], outcomes[decides], now)
-	if len(outcomes) > 1 {
-		p.others = make([]other, len(outcomes))
-		for i, o := range outcomes {
-			one := planOfOne(task, task.Containers[i], o, now)
-			p.others[i] = other{name: task.Containers[i].Name, ends: one.ends(), started: one.startError == "", stopCode: one.stopCode,
-				end: batch.ContainerEnd{Name: task.Containers[i].Name, ExitCode: one.end.ExitCode, Reason: one.end.Reason}}
-			if one.startError != "" {
-				p.others[i].end = batch.ContainerEnd{Name: task.Containers[i].Name, Reason: one.startError}
-			}
-		}
-		p.end.Containers = p.endsAt(p.ends(), -1)
-	}
-	return p
-}
-
-// ends is how long after its placement a container ends by itself.
-func (o *Outcome) ends(attempt int) time.Duration {
-	if of(o.StartError, attempt) != "" {
-		return o.StartDelay
-	}
-	return o.StartDelay + o.Duration
-}
-
-// An other is one of several containers.
-type other struct {
-	name     string
-	ends     time.Time
-	started  bool
-	stopCode int32
-	end      batch.ContainerEnd // by itself
-}
-
-// endsAt is how each of several containers has ended if the task is stopped at an instant: those that are left get a code, or with -1 that of SIGTERM.
-func (p *plan) endsAt(at time.Time, code int32) []batch.ContainerEnd {
-	var list []batch.ContainerEnd
-	for _, o := range p.others {
-		if o.ends.After(at) && o.started {
-			stop := code
-			if stop < 0 {
-				stop = o.stopCode
-			}
-			o.end = batch.ContainerEnd{Name: o.name, ExitCode: &stop}
-		}
-		list = append(list, o.end)
-	}
-	return list
-}
-
-func planOfOne(task batch.Task, c batch.Container, o *Outcome, now time.Time) plan {
-	n := task.Attempt.Number
-	p := plan{
-		container:  c,
-		start:      toMillisecond(now).Add(o.StartDelay),
-		duration:   o.Duration,
-		startError: of(o.StartError, n),
-		address:    addressOf(task),
-		lines:      o.Logs,
-		end:        batch.Report{Attempt: task.Attempt, State: batch.Exited},
-		ignoreStop: o.IgnoreStop,
-		stopCode:   terminated,
-		grace:      time.Duration(c.StopSeconds) * time.Second,
-	}
-	if o.StopExitCode != nil {
-		p.stopCode = *o.StopExitCode
-	}
-	code := of(o.ExitCode, n)
-	p.end.ExitCode, p.end.Reason = &code, of(o.Reason, n)
-	switch {
-	case of(o.HostLost, n):
-		p.end.ExitCode, p.end.StatusReason = nil, reasonSpotInterrupted
-		if task.Host != "" {
-			p.end.StatusReason = batch.ReasonHostLost(task.Host)
-		}
-	case of(o.OOM, n):
-		code = killed
-		p.end.Reason = batch.ReasonOutOfMemory
+	placed := toMillisecond(now) // whole milliseconds, as end - start is to be exactly the duration
+	if p.isPod {
+		p.pod(placed)
+	} else {
+		p.tasks(placed)
 	}
 	return p
 }
 
 // refusal is the plan of a task whose outcome cannot be read.
 func refusal(task batch.Task, why error, now time.Time) plan {
-	return plan{start: toMillisecond(now), startError: why.Error(), end: batch.Report{Attempt: task.Attempt, State: batch.Exited}}
+	return plan{attempt: task.Attempt, isPod: task.Pod != nil, decides: -1, end: toMillisecond(now), refused: why.Error()}
 }
 
-// ends is when it ends by itself.
-func (p *plan) ends() time.Time { return p.start.Add(p.duration) }
+// A cut ends containers before their time: those that have not begun never do, those that run end as how says.
+type cut struct {
+	at    time.Time
+	begun func(int) bool
+	how   func(*part, time.Time)
+	ran   bool // the attempt was RUNNING by then
+}
 
-// lineAt is when line i is written: the first at the start, so that a job of one line says it at once and not when it ends.
-func (p *plan) lineAt(i int) time.Time {
-	n := time.Duration(len(p.lines))
-	// Not duration * i / n, which a duration of years overflows.
-	return p.start.Add(p.duration/n*time.Duration(i) + p.duration%n*time.Duration(i)/n)
+// after is the plan after a cut from outside.
+func (p plan) after(c cut) plan {
+	if is := p.decides; is >= 0 && !c.ran && !(c.begun(is) && !p.parts[is].end.After(c.at)) {
+		p.early = true
+	}
+	p.runs = p.runs && c.ran
+	p.parts = append([]part(nil), p.parts...)
+	p.cut(c)
+	return p
+}
+
+func (p *plan) cut(c cut) {
+	p.end = c.at
+	for i := range p.parts {
+		p.parts[i].cut(c.at, c.begun(i), c.how)
+	}
+	p.lastEnd()
+}
+
+// lastEnd moves the end to that of the last container.
+func (p *plan) lastEnd() {
+	for i := range p.parts {
+		if is := &p.parts[i]; is.end.After(p.end) {
+			p.end = is.end
+		}
+	}
+}
+
+// report is that of the end.
+func (p *plan) report() batch.Report {
+	r := batch.Report{Attempt: p.attempt, State: batch.Exited, At: p.end.UnixMilli(), Reason: p.refused}
+	if len(p.parts) > 1 || p.isPod {
+		for i := range p.parts {
+			r.Containers = append(r.Containers, p.parts[i].result)
+		}
+	}
+	switch {
+	case p.decides >= 0:
+		is := &p.parts[p.decides]
+		r.ExitCode, r.Reason = is.result.ExitCode, is.result.Reason
+		if p.early {
+			r.ExitCode = nil
+		}
+		if is.lost {
+			r.StatusReason = reasonSpotInterrupted
+			if p.host != "" {
+				r.StatusReason = batch.ReasonHostLost(p.host)
+			}
+		}
+	case p.isPod && p.refused == "":
+		r.ExitCode, r.Reason = podResult(r.Containers)
+	}
+	return r
 }
 
 // addressOf is the address that the core has put into the host name of a task with a network of its own: "ip-10-0-1-2.ec2.internal".
