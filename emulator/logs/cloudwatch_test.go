@@ -38,8 +38,10 @@ func (r *reader) Do(request *http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
-func read(t *testing.T) *reader {
-	r := &reader{T: t, store: open(t, logs.Options{}), group: aws.String("/aws/batch/job")}
+func read(t *testing.T) *reader { return readFrom(t, open(t, logs.Options{})) }
+
+func readFrom(t *testing.T, s *logs.Store) *reader {
+	r := &reader{T: t, store: s, group: aws.String("/aws/batch/job")}
 	r.handler = logs.NewHandler(r.store, logs.HandlerOptions{Caller: func(r *http.Request) (string, string, error) {
 		if r.Header.Get("Authorization") == "" {
 			return "", "", errors.New("who are you?")

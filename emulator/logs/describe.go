@@ -155,6 +155,8 @@ type logGroup struct {
 	MetricFilterCount         int    `json:"metricFilterCount"`
 	StoredBytes               *int64 `json:"storedBytes,omitzero"`
 	LogGroupClass             string `json:"logGroupClass"`
+	KmsKeyID                  string `json:"kmsKeyId,omitzero"`
+	RetentionInDays           int    `json:"retentionInDays,omitzero"`
 	DeletionProtectionEnabled *bool  `json:"deletionProtectionEnabled,omitzero"`
 }
 
@@ -204,9 +206,9 @@ func (h *handler) describeLogGroups(c caller, in describeLogGroupsInput) (*descr
 			out.NextToken = place(out.LogGroups[limit-1].LogGroupName)
 			return false
 		}
-		l := logGroup{ARN: c.arn(g.Name) + ":*", LogGroupARN: c.arn(g.Name), LogGroupName: g.Name, CreationTime: g.Created, LogGroupClass: "STANDARD"}
+		l := logGroup{ARN: c.arn(g.Name) + ":*", LogGroupARN: c.arn(g.Name), LogGroupName: g.Name, CreationTime: g.Created, LogGroupClass: cmp.Or(g.Class, "STANDARD"), KmsKeyID: g.Key, RetentionInDays: g.Retention}
 		if in.LogGroupNamePattern == nil {
-			l.StoredBytes, l.DeletionProtectionEnabled = new(int64(0)), new(false)
+			l.StoredBytes, l.DeletionProtectionEnabled = new(int64(0)), new(g.Protected)
 		}
 		out.LogGroups = append(out.LogGroups, l)
 		return true

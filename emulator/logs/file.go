@@ -22,7 +22,7 @@ type file struct {
 // Kinds of frames.
 const (
 	frameStream  = 's' // JSON: a stream is made
-	frameGroup   = 'g' // JSON: a group is made or changed
+	frameGroup   = 'g' // JSON: a group is made, changed or removed with its streams
 	frameExtent  = 'x' // number of the stream, index of the first record, records
 	frameRemoved = 'd' // number of a stream that is removed
 )

@@ -46,17 +46,31 @@ func (c caller) arn(group string) string {
 	return fmt.Sprintf("arn:%s:logs:%s:%s:log-group:%s", partition, c.region, c.account, group)
 }
 
-// NewHandler answers the operations of CloudWatch Logs that read: POST / with X-Amz-Target, awsJson 1.1.
+// NewHandler answers the operations of CloudWatch Logs that read, and those that make and remove groups and streams: POST / with X-Amz-Target,
+// awsJson 1.1.
 func NewHandler(s *Store, o HandlerOptions) http.Handler {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	h := &handler{store: s, options: o}
 	h.operations = map[string]func(caller, []byte) (any, error){
-		"GetLogEvents":       typed(h.getLogEvents),
-		"FilterLogEvents":    typed(h.filterLogEvents),
-		"DescribeLogStreams": typed(h.describeLogStreams),
-		"DescribeLogGroups":  typed(h.describeLogGroups),
+		"GetLogEvents":                  typed(h.getLogEvents),
+		"FilterLogEvents":               typed(h.filterLogEvents),
+		"DescribeLogStreams":            typed(h.describeLogStreams),
+		"DescribeLogGroups":             typed(h.describeLogGroups),
+		"CreateLogGroup":                silent(h.createLogGroup),
+		"DeleteLogGroup":                silent(h.deleteLogGroup),
+		"PutLogGroupDeletionProtection": silent(h.putLogGroupDeletionProtection),
+		"PutRetentionPolicy":            silent(h.putRetentionPolicy),
+		"DeleteRetentionPolicy":         silent(h.deleteRetentionPolicy),
+		"CreateLogStream":               silent(h.createLogStream),
+		"DeleteLogStream":               silent(h.deleteLogStream),
+		"TagResource":                   silent(h.tagResource),
+		"UntagResource":                 silent(h.untagResource),
+		"ListTagsForResource":           typed(h.listTagsForResource),
+		"TagLogGroup":                   silent(h.tagLogGroup),
+		"UntagLogGroup":                 silent(h.untagLogGroup),
+		"ListTagsLogGroup":              typed(h.listTagsLogGroup),
 	}
 	return h
 }
@@ -75,6 +89,15 @@ func typed[In, Out any](f func(caller, In) (*Out, error)) func(caller, []byte) (
 			return nil, err
 		}
 		return out, nil
+	}
+}
+
+// silent is typed for an operation that answers nothing.
+func silent[In any](f func(caller, In) error) func(caller, []byte) (any, error) {
+	decoded := typed(func(c caller, in In) (*struct{}, error) { return nil, f(c, in) })
+	return func(c caller, body []byte) (any, error) {
+		_, err := decoded(c, body)
+		return nil, err
 	}
 }
 
@@ -118,6 +141,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	out, err := h.call(r)
 	var refusal *Error
 	switch {
+	case err == nil && out == nil:
+		w.WriteHeader(http.StatusOK) // an empty body, not an empty object (events-logs-schedules.md 2.3)
 	case err == nil:
 		h.write(w, http.StatusOK, out)
 	case errors.As(err, &refusal):

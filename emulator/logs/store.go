@@ -33,17 +33,6 @@ type Store struct {
 // A Key names a stream.
 type Key struct{ Account, Region, Group, Stream string }
 
-// group is a log group. Its members are written under the store's lock.
-type group struct {
-	Account, Region, Name string
-	Created               int64
-	streams               btree.Map[string, *Stream]
-}
-
-func groupKey(account, region, name string) string {
-	return account + "\x00" + region + "\x00" + name
-}
-
 // Open opens a store.
 func Open(o Options) (*Store, error) {
 	f, err := openFile(o.Dir)
@@ -89,6 +78,8 @@ func (s *Store) loadFrame(kind byte, offset int64, content []byte) error {
 		if len(content) == 8 {
 			s.take(s.streams[binary.LittleEndian.Uint64(content)])
 		}
+	case frameGroup:
+		return s.loadGroup(content)
 	}
 	return nil
 }
@@ -98,7 +89,7 @@ func (s *Store) insert(st *Stream) {
 	id := groupKey(st.key.Account, st.key.Region, st.key.Group)
 	g, ok := s.groups.Get(id)
 	if !ok {
-		g = &group{Account: st.key.Account, Region: st.key.Region, Name: st.key.Group, Created: st.created}
+		g = &group{groupRecord: groupRecord{Account: st.key.Account, Region: st.key.Region, Name: st.key.Group, Created: st.created}}
 		s.groups.Set(id, g)
 	}
 	g.streams.Set(st.key.Stream, st)
@@ -117,7 +108,7 @@ func (s *Store) take(st *Stream) {
 	}
 }
 
-// Create opens a stream for writing, and makes it if it is missing. Writing goes on after what is there. Close the writer.
+// Create opens a stream for writing, and makes it, and its group, if they are missing. Writing goes on after what is there. Close the writer.
 func (s *Store) Create(key Key) (*Writer, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -126,6 +117,15 @@ func (s *Store) Create(key Key) (*Writer, error) {
 			return newWriter(st), nil
 		}
 	}
+	st, err := s.createStream(key)
+	if err != nil {
+		return nil, err
+	}
+	return newWriter(st), nil
+}
+
+// createStream makes a stream that is not there, and its group if that is missing. The lock is held.
+func (s *Store) createStream(key Key) (*Stream, error) {
 	st := &Stream{store: s, key: key, number: s.number + 1, created: s.now().UnixMilli()}
 	if s.durable {
 		content, err := json.Marshal(streamFrame{st.number, key, st.created})
@@ -137,7 +137,44 @@ func (s *Store) Create(key Key) (*Writer, error) {
 		}
 	}
 	s.insert(st)
-	return newWriter(st), nil
+	return st, nil
+}
+
+// addStream makes a stream that must not be there in a group that must.
+func (s *Store) addStream(key Key) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g, ok := s.groups.Get(groupKey(key.Account, key.Region, key.Group))
+	if !ok {
+		return errNoGroup
+	}
+	if _, ok := g.streams.Get(key.Stream); ok {
+		return errStreamExists
+	}
+	_, err := s.createStream(key)
+	return err
+}
+
+// deleteStream removes a stream. What is still written to it is lost.
+func (s *Store) deleteStream(key Key) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g, ok := s.groups.Get(groupKey(key.Account, key.Region, key.Group))
+	if !ok {
+		return errNoGroup
+	}
+	st, ok := g.streams.Get(key.Stream)
+	if !ok {
+		return errNoStream
+	}
+	if s.durable {
+		if _, err := s.file.append(frameRemoved, binary.LittleEndian.AppendUint64(nil, st.number)); err != nil {
+			return err
+		}
+	}
+	st.drop()
+	s.take(st)
+	return nil
 }
 
 // Stream finds a stream; false if there is none.
@@ -155,33 +192,21 @@ func (s *Store) Stream(key Key) (*Stream, bool) {
 func (s *Store) Reset(all func(account, region string) bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var ids []string
-	var gone []*Stream
-	s.groups.Scan(func(id string, g *group) bool {
+	var gone []*group
+	s.groups.Scan(func(_ string, g *group) bool {
 		if all(g.Account, g.Region) {
-			ids = append(ids, id)
-			g.streams.Scan(func(_ string, st *Stream) bool {
-				gone = append(gone, st)
-				return true
-			})
+			gone = append(gone, g)
 		}
 		return true
 	})
-	for _, st := range gone {
-		st.drop()
-		delete(s.streams, st.number)
-	}
-	for _, id := range ids {
-		s.groups.Delete(id)
-	}
-	if len(s.streams) == 0 {
+	if len(gone) == s.groups.Len() {
+		for _, g := range gone {
+			s.forget(g)
+		}
 		return s.file.clear()
 	}
-	if !s.durable {
-		return nil
-	}
-	for _, st := range gone {
-		if _, err := s.file.append(frameRemoved, binary.LittleEndian.AppendUint64(nil, st.number)); err != nil {
+	for _, g := range gone {
+		if err := s.removeGroup(g); err != nil {
 			return err
 		}
 	}
