@@ -21,19 +21,35 @@ const (
 	flagStderr = 1 << iota
 	flagSilent // an empty line: it counts, and nobody sees it
 	flagPart   // not the last part of its line
+	flagJoined // several lines: how many of each output comes before the text, as varints
 )
 
-func appendRecord(b []byte, at, ingested int64, flags byte, text []byte) []byte {
-	b = binary.LittleEndian.AppendUint64(b, uint64(at))
-	b = binary.LittleEndian.AppendUint64(b, uint64(ingested))
-	b = append(b, flags)
-	b = binary.LittleEndian.AppendUint32(b, uint32(len(text)))
-	return append(b, text...)
+func flagOf(std Std) byte {
+	if std == Stderr {
+		return flagStderr
+	}
+	return 0
+}
+
+// appendRecord writes a record; only of a joined one its lines.
+func appendRecord(b []byte, r *record) []byte {
+	b = binary.LittleEndian.AppendUint64(b, uint64(r.at))
+	b = binary.LittleEndian.AppendUint64(b, uint64(r.ingested))
+	b = append(b, r.flags)
+	size := len(b)
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(r.text)))
+	if r.flags&flagJoined != 0 {
+		b = binary.AppendUvarint(b, uint64(r.lines[Stdout]))
+		b = binary.AppendUvarint(b, uint64(r.lines[Stderr]))
+		binary.LittleEndian.PutUint32(b[size:], uint32(len(b)-size-4+len(r.text)))
+	}
+	return append(b, r.text...)
 }
 
 type record struct {
 	at, ingested int64
 	flags        byte
+	lines        [2]int64 // of a joined one: how many whole lines of each output it ends
 	text         []byte
 }
 
@@ -51,6 +67,16 @@ func next(b []byte) (r record, rest []byte, ok bool) {
 		ingested: int64(binary.LittleEndian.Uint64(b[8:])),
 		flags:    b[16],
 		text:     b[recordHead : recordHead+size],
+	}
+	if r.flags&flagJoined == 0 {
+		return r, b[recordHead+size:], true
+	}
+	for std := range r.lines {
+		n, width := binary.Uvarint(r.text)
+		if width <= 0 {
+			return record{}, nil, false
+		}
+		r.lines[std], r.text = int64(n), r.text[width:]
 	}
 	return r, b[recordHead+size:], true
 }

@@ -34,7 +34,13 @@ func open(t testing.TB, o logs.Options) *logs.Store {
 	return s
 }
 
-func create(t testing.TB, s *logs.Store, stream string) *logs.Writer {
+// failer is a test, or one round of a property.
+type failer interface {
+	Helper()
+	Fatal(...any)
+}
+
+func create(t failer, s *logs.Store, stream string) *logs.Writer {
 	t.Helper()
 	w, err := s.Create(key(stream))
 	if err != nil {

@@ -55,7 +55,7 @@ func (s *Stream) load(offset int64, content []byte) {
 		if e.first == 0 {
 			e.first = r.at
 		}
-		s.note(r)
+		s.note(&r)
 		rest = after
 	}
 	s.extents = append(s.extents, e)
@@ -63,15 +63,18 @@ func (s *Stream) load(offset int64, content []byte) {
 }
 
 // note counts a record. The lock is held.
-func (s *Stream) note(r record) {
+func (s *Stream) note(r *record) {
 	s.count++
 	s.lastRecord = r.at
-	if r.flags&flagPart == 0 {
-		std := Stdout
-		if r.flags&flagStderr != 0 {
-			std = Stderr
-		}
-		s.lines[std]++
+	switch {
+	case r.flags&flagJoined != 0:
+		s.lines[Stdout] += r.lines[Stdout]
+		s.lines[Stderr] += r.lines[Stderr]
+	case r.flags&flagPart != 0:
+	case r.flags&flagStderr != 0:
+		s.lines[Stderr]++
+	default:
+		s.lines[Stdout]++
 	}
 	if r.flags&flagSilent != 0 {
 		return
@@ -84,17 +87,17 @@ func (s *Stream) note(r record) {
 }
 
 // add stores a record and answers an error of the file. Times never go back within a stream.
-func (s *Stream) add(at int64, flags byte, text []byte) error {
-	ingested := s.store.now().UnixMilli()
+func (s *Stream) add(r *record) error {
+	r.ingested = s.store.now().UnixMilli()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.dropped {
 		return nil // its owner was reset while it ran
 	}
-	r := record{at: max(at, s.lastRecord), ingested: ingested, flags: flags, text: text}
-	s.tail = appendRecord(s.tail, r.at, r.ingested, r.flags, r.text)
+	r.at = max(r.at, s.lastRecord)
+	s.tail = appendRecord(s.tail, r)
 	s.note(r)
-	if s.changed != nil && flags&flagSilent == 0 {
+	if s.changed != nil && r.flags&flagSilent == 0 {
 		close(s.changed)
 		s.changed = nil
 	}

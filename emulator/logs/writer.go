@@ -15,6 +15,7 @@ const maxEvent = 262144 - 26
 // A Writer writes one stream: bytes of the two outputs as they come, or whole lines. Both outputs may be written at the same time.
 type Writer struct {
 	stream *Stream
+	join   *joiner // nil: every line is an event
 
 	mu      sync.Mutex
 	partial [2]bytes.Buffer // a line that has not ended
@@ -110,13 +111,18 @@ func (w *Writer) line(std Std, at int64, text []byte) {
 }
 
 func (w *Writer) add(std Std, at int64, text []byte, flags byte) {
-	if std == Stderr {
-		flags |= flagStderr
+	if w.join != nil {
+		w.join.add(std, at, text, flags&flagPart != 0)
+		return
 	}
-	if !utf8.Valid(text) {
-		text = []byte(strings.ToValidUTF8(string(text), "\uFFFD"))
+	w.store(&record{at: at, flags: flags | flagOf(std), text: text})
+}
+
+func (w *Writer) store(r *record) {
+	if !utf8.Valid(r.text) {
+		r.text = []byte(strings.ToValidUTF8(string(r.text), "\uFFFD"))
 	}
-	if err := w.stream.add(at, flags, text); err != nil && w.err == nil {
+	if err := w.stream.add(r); err != nil && w.err == nil {
 		w.err = err
 	}
 }
@@ -139,10 +145,13 @@ func (w *Writer) Close() error {
 			w.end(Std(std), now)
 		}
 	}
+	if w.join != nil {
+		w.join.flush()
+	}
 	return w.finish()
 }
 
-// Abandon is Close without the last lines that have no end: whoever goes on with the stream writes them whole.
+// Abandon is Close without the last lines that have no end, and the last event that has none: whoever goes on with the stream writes them whole.
 func (w *Writer) Abandon() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -150,6 +159,9 @@ func (w *Writer) Abandon() error {
 }
 
 func (w *Writer) finish() error {
+	if w.join != nil {
+		w.join.end()
+	}
 	if err := w.stream.settle(); err != nil && w.err == nil {
 		w.err = err
 	}
