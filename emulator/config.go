@@ -1,8 +1,12 @@
 package emulator
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"net/url"
+	"os"
 	"regexp"
 	"slices"
 	"time"
@@ -59,9 +63,6 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// A Mapping is a folder that stands in for something of AWS.
-type Mapping struct{ From, To string }
-
 // defaultRetention is how long AWS shows ended jobs at least (jobs.md 2.10).
 const defaultRetention = 7 * 24 * time.Hour
 
@@ -109,7 +110,43 @@ func (c Config) Validate() error {
 	if c.Region != "" && !regionPattern.MatchString(c.Region) {
 		return &ConfigError{"Region", c.Region, "must be the name of an AWS region, such as us-east-1"}
 	}
+	for _, field := range []struct{ name, value string }{{"SecretsEndpoint", c.SecretsEndpoint}, {"STSEndpoint", c.STSEndpoint}} {
+		if u, err := url.Parse(field.value); field.value != "" && (err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https") {
+			return &ConfigError{field.name, field.value, "must be a URL such as http://127.0.0.1:4566"}
+		}
+	}
+	if err := c.checkJobEnv(); err != nil {
+		return err
+	}
+	if err := c.checkMappings(); err != nil {
+		return err
+	}
+	return c.checkSecrets()
+}
+
+// checkSecrets opens the file: what cannot be read is better known now than when the first job wants a secret.
+func (c Config) checkSecrets() error {
+	if c.Secrets == "" {
+		return nil
+	}
+	f, err := os.Open(c.Secrets)
+	if err != nil {
+		return &ConfigError{"Secrets", c.Secrets, "cannot be read: " + reason(err)}
+	}
+	defer f.Close()
+	if is, err := f.Stat(); err == nil && is.IsDir() {
+		return &ConfigError{"Secrets", c.Secrets, "must be a file, not a folder"}
+	}
 	return nil
+}
+
+// reason is an error of a file without its name, which was said.
+func reason(err error) string {
+	var failed *fs.PathError
+	if errors.As(err, &failed) {
+		err = failed.Err
+	}
+	return err.Error()
 }
 
 // withDefaults fills in what is empty.

@@ -30,7 +30,8 @@ variable, a variable over the file:
 
   --keep-containers failed   BATCH_LOCAL_KEEP_CONTAINERS=failed   keep-containers: failed
 
-Lists in a variable are separated by commas.`,
+Lists in a variable are separated by commas, or, where values may hold these
+(BATCH_LOCAL_JOB_ENV), by line ends.`,
 		Example: `  batch-local serve
   batch-local serve --data-dir ~/.batch-local        keep everything over restarts
   batch-local serve --driver simulated               without containers, for tests

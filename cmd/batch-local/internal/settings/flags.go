@@ -49,7 +49,7 @@ type value struct {
 
 func (v *value) Set(text string) error {
 	if v.row.repeatable() {
-		v.flags.texts[v.row.name] = append(v.flags.texts[v.row.name], split(text)...)
+		v.flags.texts[v.row.name] = append(v.flags.texts[v.row.name], v.row.list(text, true)...)
 		return nil
 	}
 	v.flags.texts[v.row.name] = []string{text}

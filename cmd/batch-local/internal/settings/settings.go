@@ -16,6 +16,7 @@ package settings
 import (
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/batch-local/batch-local/emulator"
@@ -52,23 +53,44 @@ func Load(flags *Flags, environ []string) (Settings, error) {
 	}
 	for _, row := range table() {
 		found := sources.find(row)
-		for i, text := range found.texts {
-			if err := row.check(text); err != nil {
+		texts := slices.Clone(found.texts)
+		for i, text := range texts {
+			err := row.check(text)
+			if err == nil && row.complete != nil {
+				texts[i], err = row.complete(text, lookup(environ))
+			}
+			if err != nil {
 				wrong = append(wrong, found.wrong(i, err))
 			}
 		}
 		if len(wrong) == 0 {
-			row.assign(row.field(&settings), found.texts)
+			row.assign(row.field(&settings), texts)
 			settings.given[row.name] = found.given
 		}
 	}
 	if len(wrong) > 0 {
 		return Settings{}, &Error{wrong}
 	}
-	if err := settings.Emulator.Validate(); err != nil {
+	err := settings.Emulator.Validate()
+	if err == nil {
+		err = keepFrom(settings.Emulator, engineSocket(environ))
+	}
+	if err != nil {
 		return Settings{}, &Error{[]error{sources.blame(&settings, err)}}
 	}
 	return settings, nil
+}
+
+// lookup reads an environment.
+func lookup(environ []string) func(name string) (value string, ok bool) {
+	return func(name string) (value string, ok bool) {
+		for _, entry := range environ {
+			if n, v, _ := strings.Cut(entry, "="); n == name {
+				value, ok = v, true // as in a shell, the last one counts
+			}
+		}
+		return value, ok
+	}
 }
 
 // unknown names the BATCH_LOCAL_* variables that are nobody's settings: most likely misspelt.

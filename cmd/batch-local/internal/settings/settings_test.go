@@ -130,6 +130,42 @@ func TestLoad(t *testing.T) {
 				s.Emulator.FileSystems = []emulator.Mapping{{From: "fs-1", To: "/d"}}
 			},
 		},
+		{
+			name:  "names of images",
+			words: []string{"--image-map", "123456789012.dkr.ecr.*=localhost:5000", "--image-map", "registry.test/="},
+			want: func(s *Settings) {
+				s.Emulator.ImageMap = []emulator.Mapping{{From: "123456789012.dkr.ecr.*", To: "localhost:5000"}, {From: "registry.test/"}}
+			},
+		},
+		{
+			name:    "variables of jobs, their values whole, and one that is handed on",
+			words:   []string{"--job-env", "A=b,c=d", "--job-env", "TOKEN", "--job-env=EMPTY="},
+			environ: []string{"TOKEN=a=b, c"},
+			want:    func(s *Settings) { s.Emulator.JobEnv = []string{"A=b,c=d", "TOKEN=a=b, c", "EMPTY="} },
+		},
+		{
+			name:    "variables of jobs in a variable",
+			environ: []string{"BATCH_LOCAL_JOB_ENV=A=1,TOKEN", "TOKEN=x"},
+			want:    func(s *Settings) { s.Emulator.JobEnv = []string{"A=1", "TOKEN=x"} },
+		},
+		{
+			name:    "variables of jobs in the lines of a variable",
+			environ: []string{"BATCH_LOCAL_JOB_ENV=A=1,2\nTOKEN\n", "TOKEN=x"},
+			want:    func(s *Settings) { s.Emulator.JobEnv = []string{"A=1,2", "TOKEN=x"} },
+		},
+		{
+			name:  "variables of jobs in the file, and none after all",
+			words: []string{"--job-env", ""},
+			file:  "job-env: [A=1]\n",
+			want:  func(s *Settings) { s.Emulator.JobEnv = []string{} },
+		},
+		{
+			name:  "services beside us",
+			words: []string{"--secrets-endpoint", "http://localhost:4566", "--sts-endpoint", "https://sts.test/"},
+			want: func(s *Settings) {
+				s.Emulator.SecretsEndpoint, s.Emulator.STSEndpoint = "http://localhost:4566", "https://sts.test/"
+			},
+		},
 		{name: "a file of comments", file: "# driver: podman\n", want: func(*Settings) {}},
 	}
 	for _, test := range tests {
@@ -166,9 +202,25 @@ func TestRefusals(t *testing.T) {
 		{name: "no such port", words: []string{"--listen", "127.0.0.1:99999"}, want: []string{"--listen 127.0.0.1:99999: the port must be a number from 0 to 65535"}},
 		{name: "negative port", words: []string{"--listen", "127.0.0.1:-1"}, want: []string{"--listen 127.0.0.1:-1: the port must be a number from 0 to 65535"}},
 		{name: "a mapping of nothing", words: []string{"--map-host-path", "/data"}, want: []string{"--map-host-path /data: it must be of the form A=B"}},
-		{name: "a mapping to a part", words: []string{"--map-efs", "fs-1=data"}, want: []string{"--map-efs fs-1=data: data must be a whole path"}},
-		{name: "a mapping to everything", words: []string{"--map-efs", "fs-1=/a/.."}, want: []string{"--map-efs fs-1=/a/..: the whole machine cannot be mapped"}},
-		{name: "a mapping to the machine's own", words: []string{"--map-host-path", "/a=/home/../etc/x"}, want: []string{"--map-host-path /a=/home/../etc/x: /etc cannot be mapped"}},
+		{name: "a mapping to a part", words: []string{"--map-efs", "fs-1=data"}, want: []string{"--map-efs fs-1=data: it must map to a whole path"}},
+		{name: "a mapping to everything", words: []string{"--map-efs", "fs-1=/a/.."}, want: []string{"--map-efs fs-1=/a/..: it must not map to the whole machine"}},
+		{name: "a mapping to the machine's own", words: []string{"--map-host-path", "/a=/home/../etc/x"}, want: []string{"--map-host-path /a=/home/../etc/x: it must not map to /etc"}},
+		{name: "a mapping of a part of a path", file: "map-host-path: [/b=/home, a=/home]\n", want: []string{"FILE:1: map-host-path: a=/home: it must map a whole path of an instance, such as /data"}},
+		{name: "a mapping of what is no file system", environ: []string{"BATCH_LOCAL_MAP_EFS=fs-1=/home,data=/home"}, want: []string{"BATCH_LOCAL_MAP_EFS=data=/home: it must map the id of a file system, such as fs-12345678"}},
+		{name: "a mapping to the engine's socket", words: []string{"--map-host-path", "/a=/nowhere/x/../engine.sock"}, environ: []string{"DOCKER_HOST=unix:///nowhere/engine.sock"},
+			want: []string{"--map-host-path /a=/nowhere/x/../engine.sock: it must not map to the engine's socket"}},
+		{name: "a mapping to the folder of the engine's socket", words: []string{"--map-efs", "fs-1=/nowhere"}, environ: []string{"DOCKER_HOST=unix:///nowhere/engine.sock"},
+			want: []string{"--map-efs fs-1=/nowhere: it must not map to the engine's socket"}},
+		{name: "a mapping to the data folder", words: []string{"--map-efs", "fs-1=/nowhere"}, environ: []string{"BATCH_LOCAL_DATA_DIR=/nowhere/data"},
+			want: []string{"--map-efs fs-1=/nowhere: it must not map to the data folder"}},
+		{name: "an image of a registry's address", words: []string{"--image-map", "https://registry.test/=local/"}, want: []string{"--image-map https://registry.test/=local/: it must map names of images, which have no scheme"}},
+		{name: "a star that nothing fills", words: []string{"--image-map", "a=b*"}, want: []string{"--image-map a=b*: it must not have a star in what it maps to"}},
+		{name: "a variable that nobody has", words: []string{"--job-env", "TOKEN"}, want: []string{"--job-env TOKEN: there is no variable of this name here whose value could be handed on"}},
+		{name: "a variable without a name", words: []string{"--job-env", "A=1", "--job-env", "=x"}, want: []string{"--job-env =x: it must be NAME=VALUE"}},
+		{name: "no such secrets", words: []string{"--secrets", "/no/such/file"}, want: []string{"--secrets /no/such/file: it cannot be read: no such file or directory"}},
+		{name: "a folder of secrets", file: "secrets: /\n", want: []string{"FILE:1: secrets: /: it must be a file, not a folder"}},
+		{name: "an endpoint without a scheme", words: []string{"--secrets-endpoint", "localhost:4566"}, want: []string{"--secrets-endpoint localhost:4566: it must be a URL such as http://127.0.0.1:4566"}},
+		{name: "an endpoint of another kind", environ: []string{"BATCH_LOCAL_STS_ENDPOINT=ftp://x"}, want: []string{"BATCH_LOCAL_STS_ENDPOINT=ftp://x: it must be a URL such as http://127.0.0.1:4566"}},
 		{name: "one of a list", environ: []string{"BATCH_LOCAL_LISTEN=127.0.0.1:1,x"}, want: []string{"BATCH_LOCAL_LISTEN=x: it must be an address and a port, such as 127.0.0.1:22824"}},
 		{name: "a host with a port", words: []string{"--allow-host", "http://x"}, want: []string{"--allow-host http://x: it must be a host name alone, without scheme or port"}},
 		{name: "a home folder", file: "data-dir: ~/data\n", want: []string{"FILE:1: data-dir: ~/data: ~ is not known here; write the whole path"}},

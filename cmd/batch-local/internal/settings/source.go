@@ -34,7 +34,7 @@ func (s sources) find(row setting) found {
 	if text := s.variables[row.variable()]; text != "" {
 		texts := []string{text}
 		if row.repeatable() {
-			texts = split(text)
+			texts = row.list(text, false)
 		}
 		return found{true, texts, func(i int, reason error) error {
 			return fault{row.variable() + "=" + quoted(texts[i]), reason}
@@ -84,9 +84,9 @@ func variables(environ []string) map[string]string {
 	return set
 }
 
-// split takes a list apart at its commas.
-func split(text string) []string {
-	parts := strings.Split(text, ",")
+// split takes a list apart.
+func split(text, at string) []string {
+	parts := strings.Split(text, at)
 	for i := range parts {
 		parts[i] = strings.TrimSpace(parts[i])
 	}

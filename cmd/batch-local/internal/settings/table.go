@@ -2,6 +2,7 @@ package settings
 
 import (
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,7 +26,10 @@ type setting struct {
 	help        string                  // one short line
 	check       func(text string) error // refuses a value; what emulator.Config.Validate refuses needs no check here
 	choices     []string                // the only values there are, for completion
-	field       func(*Settings) any     // where it goes: a pointer of a type that assign knows; lists may be repeated
+	whole       bool                    // a value may hold commas
+	// complete makes of a value, before anything else sees it, what it means in our environment; nil changes nothing.
+	complete func(text string, lookup func(name string) (value string, ok bool)) (string, error)
+	field    func(*Settings) any // where it goes: a pointer of a type that assign knows; lists may be repeated
 }
 
 // table holds every setting, in the order of help.
@@ -112,12 +116,37 @@ func table() []setting {
 			field: func(s *Settings) any { return &s.Emulator.AllowPrivileged },
 		},
 		{
-			name: "map-host-path", placeholder: "A=B", check: folder,
+			name: "image-map", placeholder: "FROM=TO", check: mapping,
+			help:  "use image TO... for FROM..., where * stands for anything but /; may be repeated (default: names as they are)",
+			field: func(s *Settings) any { return &s.Emulator.ImageMap },
+		},
+		{
+			name: "job-env", placeholder: "K=V", check: anything, whole: true, complete: fromEnvironment,
+			help:  "set K in every job; K alone takes our own value; localhost in AWS_ENDPOINT_URL* becomes this machine; may be repeated (default: none)",
+			field: func(s *Settings) any { return &s.Emulator.JobEnv },
+		},
+		{
+			name: "secrets", placeholder: "FILE", check: path,
+			help:  "YAML file of names or ARNs of secrets and parameters, and their values (default: none)",
+			field: func(s *Settings) any { return &s.Emulator.Secrets },
+		},
+		{
+			name: "secrets-endpoint", placeholder: "URL", check: anything,
+			help:  "Secrets Manager and SSM beside us, for what the file lacks (default: none)",
+			field: func(s *Settings) any { return &s.Emulator.SecretsEndpoint },
+		},
+		{
+			name: "sts-endpoint", placeholder: "URL", check: anything,
+			help:  "STS beside us, which gives jobs the credentials of their roles (default: made up ones)",
+			field: func(s *Settings) any { return &s.Emulator.STSEndpoint },
+		},
+		{
+			name: "map-host-path", placeholder: "A=B", check: mapping,
 			help:  "jobs that mount path A of their instance get folder B; may be repeated (default: a disk of its own)",
 			field: func(s *Settings) any { return &s.Emulator.HostPaths },
 		},
 		{
-			name: "map-efs", placeholder: "fs-1=B", check: folder,
+			name: "map-efs", placeholder: "fs-1=B", check: mapping,
 			help:  "jobs that mount this file system get folder B; may be repeated (default: a disk of its own)",
 			field: func(s *Settings) any { return &s.Emulator.FileSystems },
 		},
@@ -162,6 +191,19 @@ func (s setting) variable() string {
 	return prefix + strings.ToUpper(strings.ReplaceAll(s.name, "-", "_"))
 }
 
+// list takes apart what one flag or variable says. Values that may hold commas stand alone in a flag; a variable of several has lines.
+func (s setting) list(text string, flag bool) []string {
+	switch {
+	case !s.whole:
+		return split(text, ",")
+	case flag:
+		return []string{text}
+	case strings.Contains(text, "\n"):
+		return split(strings.TrimSpace(text), "\n")
+	}
+	return split(text, ",")
+}
+
 // repeatable says that the setting is a list.
 func (s setting) repeatable() bool {
 	switch s.field(new(Settings)).(type) {
@@ -180,8 +222,8 @@ func (s setting) boolean() bool {
 // assign sets the field to values that were checked.
 func (s setting) assign(field any, texts []string) {
 	switch field := field.(type) {
-	case *[]string:
-		*field = texts
+	case *[]string: // an empty one takes back what was said elsewhere
+		*field = slices.DeleteFunc(texts, func(text string) bool { return text == "" })
 	case *[]emulator.Mapping:
 		*field = nil
 		for _, text := range texts {

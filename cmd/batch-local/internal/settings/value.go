@@ -3,7 +3,6 @@ package settings
 import (
 	"errors"
 	"net"
-	pathpkg "path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -90,27 +89,21 @@ func factor(text string) error {
 	return nil
 }
 
-// never are folders that no job may have, whatever the user maps: through each of them the machine could be taken over.
-func never() []string { return []string{"/proc", "/sys", "/etc", "/dev", "/boot", "/var/run", "/run"} }
-
-func folder(text string) error {
-	from, to, ok := strings.Cut(text, "=")
-	switch {
-	case text == "":
-		return nil
-	case !ok || from == "" || to == "":
+func mapping(text string) error {
+	if from, _, ok := strings.Cut(text, "="); text != "" && (!ok || from == "") {
 		return errors.New("it must be of the form A=B")
-	case !strings.HasPrefix(to, "/"):
-		return errors.New(to + " must be a whole path")
-	}
-	clean := pathpkg.Clean(to)
-	if clean == "/" {
-		return errors.New("the whole machine cannot be mapped")
-	}
-	for _, n := range never() {
-		if clean == n || strings.HasPrefix(clean, n+"/") {
-			return errors.New(n + " cannot be mapped")
-		}
 	}
 	return nil
+}
+
+// fromEnvironment gives a variable that is named alone the value that we have of it.
+func fromEnvironment(text string, lookup func(name string) (string, bool)) (string, error) {
+	if text == "" || strings.Contains(text, "=") {
+		return text, nil
+	}
+	value, ok := lookup(text)
+	if !ok {
+		return "", errors.New("there is no variable of this name here whose value could be handed on")
+	}
+	return text + "=" + value, nil
 }
