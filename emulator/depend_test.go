@@ -37,13 +37,13 @@ var mayImport = map[string]struct {
 	"emulator/httpapi": {ours: []string{"emulator/api"}, others: []string{"github.com/gorilla/mux", "github.com/google/uuid"}, why: "the transport without the API's rules"},
 	"emulator/runner":  {ours: []string{"emulator/batch", "emulator/engine"}, not: []string{"net", "net/http", "os"}, why: "drivers are behind it"},
 	"emulator/runner/docker": {
-		ours:   []string{"emulator/api", "emulator/batch", "emulator/runner", "emulator/runner/docker/relay"},
+		ours:   []string{"emulator/api", "emulator/batch", "emulator/runner", "emulator/runner/docker/relay", "emulator/endpoint"},
 		others: []string{"github.com/docker/", "github.com/google/uuid", "golang.org/x/sync/", "github.com/containerd/errdefs", "github.com/opencontainers/"},
 		why:    "the only package that knows Docker",
 	},
 	"emulator/runner/docker/relay": {others: []string{"github.com/hashicorp/yamux", "golang.org/x/sys/unix"}, why: "runs alone in a container"},
-	"emulator/runner/simulated":  {ours: []string{"emulator/api", "emulator/batch", "emulator/runner"}, not: []string{"net", "net/http", "os"}, why: "needs nothing"},
-	"emulator/runner/runnertest": {ours: []string{"emulator/api", "emulator/batch", "emulator/runner"}, others: []string{"github.com/google/go-cmp/", "go.uber.org/goleak"}, why: "for tests of drivers"},
+	"emulator/runner/simulated":    {ours: []string{"emulator/api", "emulator/batch", "emulator/runner"}, not: []string{"net", "net/http", "os"}, why: "needs nothing"},
+	"emulator/runner/runnertest":   {ours: []string{"emulator/api", "emulator/batch", "emulator/runner"}, others: []string{"github.com/google/go-cmp/", "go.uber.org/goleak"}, why: "for tests of drivers"},
 	"emulator/endpoint": {
 		ours:   []string{"emulator/api", "emulator/batch"},
 		others: []string{"github.com/google/uuid", "golang.org/x/sync/errgroup", "golang.org/x/time/rate", "github.com/aws/aws-sdk-go-v2/aws", "github.com/aws/aws-sdk-go-v2/credentials", "github.com/aws/aws-sdk-go-v2/service/sts"},
@@ -53,7 +53,8 @@ var mayImport = map[string]struct {
 	"emulator/clock":   {others: []string{"github.com/tidwall/btree"}, not: []string{"net", "net/http", "os"}, why: "time, and nothing else"},
 	"emulator/events":  {ours: []string{"emulator/api", "emulator/batch"}, others: []string{"github.com/google/uuid"}, not: []string{"net", "net/http", "os"}, why: "what the core tells, kept for followers"},
 	"emulator/seed":    {ours: []string{"emulator/api"}, others: []string{"go.yaml.in/yaml/v3"}, not: []string{"net", "net/http"}, why: "calls of the API, written down"},
-	"emulator/control": {ours: []string{"emulator/api"}, others: []string{"github.com/gorilla/mux"}, why: "through a small interface of its own"},
+	"emulator/frames":  {not: []string{"net", "net/http", "os"}, why: "bytes of a connection, for both of its ends"},
+	"emulator/control": {ours: []string{"emulator/api", "emulator/frames"}, others: []string{"github.com/gorilla/mux"}, why: "through a small interface of its own"},
 	"emulator": {
 		ours: []string{"emulator/"}, why: "puts the parts together",
 	},

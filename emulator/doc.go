@@ -40,6 +40,7 @@
 //	logs              streams of what jobs print, and the CloudWatch Logs API over them
 //	seed              resources to create at the start, from a file
 //	control           /_emulator/ and health
+//	frames            the streams of a command in a container, on one connection
 //
 // depend_test.go holds the table of who may import whom, with reasons.
 //

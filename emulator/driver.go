@@ -55,6 +55,18 @@ func instanceOf(c Config) string {
 	return hex.EncodeToString(id)
 }
 
+// powers are what a driver can do beside running attempts; nil is what it cannot.
+type powers struct {
+	execer     runner.Execer
+	reproducer runner.Reproducer
+}
+
+func powersOf(d runner.Driver) (p powers) {
+	p.execer, _ = d.(runner.Execer)
+	p.reproducer, _ = d.(runner.Reproducer)
+	return p
+}
+
 // watched is a driver that remembers whether it is available, and tells our log when that changes.
 type watched struct {
 	runner.Driver

@@ -26,10 +26,12 @@ type Emulator struct {
 	journal  *journal.Journal // nil: memory only
 	logs     *logs.Store
 	driver   *watched
+	powers   powers
 	runner   *runner.Runner
 	clock    *clock.Clock
 	events   *events.Stream
 	outcomes rules
+	commands commands
 	handler  http.Handler
 
 	mu        sync.Mutex
@@ -97,6 +99,7 @@ func (e *Emulator) open() error {
 		return err
 	}
 	e.driver = watch(driver, c.Log)
+	e.powers = powersOf(driver)
 	e.runner = runner.New(e.engine, e.driver, runner.Options{OpenLog: e.openLog, TimeOf: e.clock.Of, Bound: c.bound, Log: c.Log})
 	e.clock.Settle = e.runner.Calm
 	return nil
@@ -119,6 +122,7 @@ func (e *Emulator) shut(ctx context.Context) error {
 		tx.SetHost(batch.Host{Reason: "The emulator is shutting down."})
 		return nil
 	})
+	e.commands.end() // the connections of their callers are no requests any more, and nobody else ends them
 	e.stop()
 	e.looping.Wait()
 	err := e.runner.Shutdown(ctx, keep)

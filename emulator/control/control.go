@@ -27,6 +27,11 @@ type Emulator interface {
 	Why(ctx context.Context, job string) (Why, error)
 	// Reclaim takes an instance away, or what a job runs on. ErrUnknown if there is no such instance or job, ErrConflict if the job runs on nothing.
 	Reclaim(ctx context.Context, r Reclaim) error
+	// Exec finds a container of a job that runs, by its name or, for an empty one, the first, and answers how to run commands in it. ErrUnknown if there
+	// is no such job or container, ErrConflict if the job does not run or has no containers.
+	Exec(ctx context.Context, job, container string) (Start, error)
+	// Reproduce says how to run a job without us. ErrUnknown if there is no such job.
+	Reproduce(ctx context.Context, job string) (Reproduction, error)
 	// Clock is the emulator's time; MoveClock answers when everything that was due has happened.
 	Clock() Clock
 	MoveClock(ctx context.Context, m Move) (Clock, error)
@@ -96,6 +101,8 @@ func New(e Emulator) http.Handler {
 	r.HandleFunc("/_emulator/reset", reset(e)).Methods(http.MethodPost)
 	r.HandleFunc("/_emulator/wait", wait(e)).Methods(http.MethodGet)
 	r.HandleFunc("/_emulator/why", why(e)).Methods(http.MethodGet)
+	r.HandleFunc("/_emulator/exec", execute(e)).Methods(http.MethodGet, http.MethodPost)
+	r.HandleFunc("/_emulator/reproduce", reproduce(e)).Methods(http.MethodGet)
 	r.HandleFunc("/_emulator/reclaim", reclaim(e)).Methods(http.MethodPost)
 	r.HandleFunc("/_emulator/clock", readClock(e)).Methods(http.MethodGet)
 	r.HandleFunc("/_emulator/clock", moveClock(e)).Methods(http.MethodPost)
