@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/batch-local/batch-local/emulator/endpoint"
 	"github.com/batch-local/batch-local/emulator/runner"
 	"github.com/batch-local/batch-local/emulator/runner/docker"
 	"github.com/batch-local/batch-local/emulator/runner/simulated"
@@ -27,10 +28,22 @@ func (e *Emulator) newDriver() (runner.Driver, error) {
 		KeepContainers:  c.KeepContainers,
 		Network:         c.JobNetwork,
 		AllowPrivileged: c.AllowPrivileged,
+		Images:          mappings(c.ImageMap),
+		Environment:     c.jobEnv(),
+		Transient:       c.DataDir == "",
+		Endpoint:        endpoint.New(endpoint.Options{Roles: c.roles(), Log: c.Log}),
 		HostPaths:       mappings(c.HostPaths),
 		FileSystems:     mappings(c.FileSystems),
 		Log:             c.Log,
 	})
+}
+
+// roles gives jobs the credentials of their roles.
+func (c Config) roles() endpoint.Roles {
+	if c.STSEndpoint == "" {
+		return endpoint.Static{}
+	}
+	return endpoint.STS{URL: c.STSEndpoint}
 }
 
 func mappings(list []Mapping) (m []docker.Mapping) {

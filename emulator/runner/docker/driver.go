@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/semaphore"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/batch-local/batch-local/emulator/endpoint"
 	"github.com/batch-local/batch-local/emulator/runner"
 )
 
@@ -42,7 +43,7 @@ type Options struct {
 	// AllowPrivileged lets containers be privileged, have devices of the host and its namespaces.
 	AllowPrivileged bool
 	// Endpoint answers tasks at 169.254.170.2; nil is no endpoint.
-	Endpoint http.Handler
+	Endpoint *endpoint.Server
 	// Starts is how many containers are brought up at the same time; 0 chooses by the number of processors.
 	Starts int
 	// Sandboxes is how many are kept ready for Fargate tasks; 0 is 4.

@@ -27,6 +27,7 @@ func (r *run) environment(u *unit, is image.InspectResponse) []string {
 		})
 	}
 	env := environment(list)
+	env = append(env, r.endpointVariables(u)...)
 	env = append(env, r.routerEnvironment(c)...)
 	for _, name := range slices.Sorted(maps.Keys(r.secretEnv[u.index])) {
 		env = slices.DeleteFunc(env, func(kv string) bool { return strings.HasPrefix(kv, name+"=") })

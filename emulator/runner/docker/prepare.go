@@ -36,7 +36,7 @@ func (r *run) checkLog(c batch.Container) error {
 	case err == nil:
 		return nil
 	case r.attempt.Platform == batch.Fargate:
-		return &failure{resourceInitialization, "failed to validate logger args: " + err.Error()}
+		return &failure{resourceInitialization, err.Error()}
 	}
 	return &failure{cannotStart, daemonText(err)}
 }

@@ -173,7 +173,7 @@ func (r *relayer) session(id string) error {
 		return err
 	}
 	defer session.Close()
-	server := &http.Server{Handler: r.driver.options.Endpoint, ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: r.driver.options.Endpoint.Handler(), ReadHeaderTimeout: 10 * time.Second}
 	defer context.AfterFunc(r.ctx, func() { server.Close(); session.Close() })()
 	if _, err := session.Ping(); err != nil {
 		return fmt.Errorf("%w: %s", err, said)

@@ -2,12 +2,11 @@ package docker_test
 
 import (
 	"context"
-	"fmt"
-	"net/http"
 	"slices"
 	"testing"
 
 	"github.com/batch-local/batch-local/emulator/batch"
+	"github.com/batch-local/batch-local/emulator/endpoint"
 	"github.com/batch-local/batch-local/emulator/runner"
 	"github.com/batch-local/batch-local/emulator/runner/docker"
 	"github.com/batch-local/batch-local/emulator/runner/runnertest"
@@ -17,7 +16,8 @@ import (
 func TestRelay(t *testing.T) {
 	engine := realEngine(t)
 	instance := newInstance()
-	answer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "this is ", r.URL.Path) })
+	answer := endpoint.New(endpoint.Options{})
+	const unknown = `{"code":"InvalidIdInRequest","message":"CredentialsV2Request: Credentials not found","HTTPErrorCode":400}`
 	open := func() *docker.Driver {
 		d, err := docker.New(docker.Options{Instance: instance, Sandboxes: 1, Endpoint: answer})
 		if err != nil {
@@ -29,12 +29,12 @@ func TestRelay(t *testing.T) {
 	tell := func(t *testing.T, d *docker.Driver, task batch.Task) {
 		t.Helper()
 		logs := &runnertest.Logs{}
-		task.Containers = []batch.Container{{Name: "default", Image: workload, Command: []string{"get", "http://169.254.170.2/somewhere"}, MemoryMiB: 64, MilliVCPU: 1000, LogStream: "s"}}
+		task.Containers = []batch.Container{{Name: "default", Image: workload, Command: []string{"get", "http://169.254.170.2/v2/credentials/somewhere"}, MemoryMiB: 64, MilliVCPU: 1000, LogStream: "s"}}
 		var end batch.Report
 		if err := d.Run(t.Context(), runner.Attempt{Task: task, OpenLog: logs.Open}, func(r batch.Report) { end = r }); err != nil {
 			t.Fatal(err)
 		}
-		if got := logs.Of("s"); end.ExitCode == nil || got == nil || !slices.Equal(got.Text(runner.Stdout), []string{"this is /somewhere"}) {
+		if got := logs.Of("s"); end.ExitCode == nil || got == nil || !slices.Equal(got.Text(runner.Stdout), []string{unknown}) {
 			t.Errorf("it ended with %+v", end)
 		}
 		if err := d.Remove(t.Context(), task.Attempt, false); err != nil {

@@ -72,7 +72,9 @@ type run struct {
 func (d *Driver) newRun(attempt runner.Attempt, report func(batch.Report)) *run {
 	r := &run{driver: d, attempt: attempt, report: report, conditions: conditionsOf(attempt.Task), changed: make(chan struct{}), let: make(chan struct{})}
 	for i, c := range attempt.Containers {
-		r.units = append(r.units, &unit{run: r, index: i, container: c, toStop: make(chan struct{}), name: containerName(attempt.Task, i)})
+		u := &unit{run: r, index: i, container: c, toStop: make(chan struct{}), name: containerName(attempt.Task, i)}
+		u.source = r.newSource(u)
+		r.units = append(r.units, u)
 	}
 	return r
 }
@@ -273,6 +275,7 @@ func (r *run) runningReport() batch.Report {
 
 // stop has everything stopped, each container after those that depend on it.
 func (r *run) stop() {
+	r.desireStop()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.stopping {

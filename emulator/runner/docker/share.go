@@ -9,6 +9,7 @@ import (
 
 	"github.com/batch-local/batch-local/emulator/api"
 	"github.com/batch-local/batch-local/emulator/batch"
+	"github.com/batch-local/batch-local/emulator/endpoint"
 )
 
 // What the containers of a task share: a network, and by choice processes, shared memory and volumes (runtime.md 4.4, 5.1).
@@ -17,7 +18,8 @@ import (
 type shared struct {
 	box     *sandbox
 	inner   string            // id of the container that holds the processes and the shared memory of a task
-	volumes map[string]string // names on the engine of the task's own volumes
+	volumes map[string]string // folders of the task's own volumes, by their names on the engine
+	session *endpoint.Session // nil: none yet, or the task has no endpoint
 }
 
 // Modes of namespaces.
@@ -28,7 +30,7 @@ const (
 )
 
 // join has a container be in what its task shares.
-func (r *run) join(ctx context.Context, u *unit, host *container.HostConfig) error {
+func (r *run) join(ctx context.Context, host *container.HostConfig) error {
 	r.sharing.Lock()
 	defer r.sharing.Unlock()
 	if r.shared.box == nil {
@@ -170,11 +172,12 @@ func (r *run) leaveSandbox(ctx context.Context) {
 func (r *run) leave(ctx context.Context) {
 	r.sharing.Lock()
 	defer r.sharing.Unlock()
+	if r.shared.session != nil {
+		r.shared.session.Close()
+	}
+	for _, u := range r.units {
+		u.source.stats.stop()
+	}
 	r.driver.boxes.give(ctx, r.shared.box, r)
 	r.shared.box = nil
-}
-
-// adopted notes a container that an earlier process made.
-func (r *run) adopted(_ *unit, _ container.InspectResponse) {
-	r.driver.made.change(r.attempt.Attempt, func(t *things) { t.adopted = true })
 }

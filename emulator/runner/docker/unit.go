@@ -30,8 +30,9 @@ type unit struct {
 	toStop    chan struct{} // closed when it is to be stopped
 	told      bool          // toStop is closed
 
+	source   *source
 	name     string // on the engine
-	id       string
+	id       string // run.mu guards it for others
 	started  bool
 	stopping bool // we want it to end
 	events   *listener
@@ -106,7 +107,10 @@ func (u *unit) repair(ctx context.Context, host *container.HostConfig, err error
 // create makes the container in its sandbox. If it is there already, an earlier process made it.
 func (u *unit) create(ctx context.Context, want asked) error {
 	r, d := u.run, u.run.driver
-	if err := r.join(ctx, u, want.host); err != nil {
+	if err := r.join(ctx, want.host); err != nil {
+		return err
+	}
+	if err := d.boxes.relay.await(ctx); err != nil {
 		return err
 	}
 	// A stop does not cut the call short: the engine would make the container all the same, and nobody would know it.
@@ -152,7 +156,9 @@ func (u *unit) conflict(ctx context.Context) error {
 }
 
 func (u *unit) know(id string) {
+	u.run.mu.Lock()
 	u.id = id
+	u.run.mu.Unlock()
 	u.run.driver.made.container(u.run.attempt.Attempt, id)
 }
 

@@ -1,0 +1,80 @@
+package docker
+
+import (
+	"github.com/docker/docker/api/types/container"
+
+	"github.com/batch-local/batch-local/emulator/endpoint"
+)
+
+// A task at the endpoint (runtime.md 6, 7): each of its containers is added before it is made, or when it is taken over.
+
+// endpointVariables registers a container and answers what it finds the endpoint by.
+func (r *run) endpointVariables(u *unit) []string {
+	r.sharing.Lock()
+	defer r.sharing.Unlock()
+	if !r.hasEndpoint() {
+		return nil
+	}
+	r.open(endpoint.IDs{})
+	return r.shared.session.Environment(r.shared.session.Container(endpoint.Container{Name: u.container.Name, Source: u.source}))
+}
+
+// hasEndpoint says whether this is a task of ECS, and tasks have an endpoint here.
+func (r *run) hasEndpoint() bool {
+	return r.attempt.Pod == nil && r.attempt.Definition != "" && r.driver.boxes.relay.offered()
+}
+
+// open begins to answer for the task. The lock is held.
+func (r *run) open(known endpoint.IDs) {
+	if r.shared.session != nil {
+		return
+	}
+	r.shared.session = r.driver.options.Endpoint.Open(r.attempt.Task, known)
+	if !r.attempt.SharesHost() {
+		r.shared.session.Container(endpoint.Container{Name: endpoint.PauseName, Source: &source{driver: r.driver, id: r.boxID, box: r.boxID}})
+	}
+}
+
+// adopted notes a container that an earlier process made, and goes on answering where it asks.
+func (r *run) adopted(u *unit, is container.InspectResponse) {
+	r.driver.made.change(r.attempt.Attempt, func(t *things) { t.adopted = true })
+	known := endpoint.Known(is.Config.Env)
+	r.sharing.Lock()
+	defer r.sharing.Unlock()
+	if known.Container == "" || !r.hasEndpoint() {
+		return
+	}
+	if len(r.units) == 1 && r.shared.session != nil { // of a container that it turned out was there already
+		r.shared.session.Close()
+		r.shared.session = nil
+	}
+	r.open(known)
+	r.shared.session.Container(endpoint.Container{Name: u.container.Name, ID: known.Container, Source: u.source})
+}
+
+// desire tells the endpoint that the task is to end.
+func (r *run) desireStop() {
+	r.sharing.Lock()
+	defer r.sharing.Unlock()
+	if r.shared.session != nil {
+		r.shared.session.Stopping()
+	}
+}
+
+func (r *run) boxID() string {
+	r.sharing.Lock()
+	defer r.sharing.Unlock()
+	if r.shared.box == nil {
+		return ""
+	}
+	return r.shared.box.id
+}
+
+// newSource is what the endpoint asks of a unit.
+func (r *run) newSource(u *unit) *source {
+	return &source{driver: r.driver, box: r.boxID, id: func() string {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return u.id
+	}}
+}
