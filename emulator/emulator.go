@@ -100,7 +100,7 @@ func (e *Emulator) open() error {
 	}
 	e.driver = watch(driver, c.Log)
 	e.powers = powersOf(driver)
-	e.runner = runner.New(e.engine, e.driver, runner.Options{OpenLog: e.openLog, TimeOf: e.clock.Of, Bound: c.bound, Log: c.Log})
+	e.runner = runner.New(e.engine, e.driver, runner.Options{OpenLog: e.openLog, CheckLog: e.checkLog, TimeOf: e.clock.Of, Bound: c.bound, Log: c.Log})
 	e.clock.Settle = e.runner.Calm
 	return nil
 }

@@ -1,17 +1,13 @@
 package emulator
 
 import (
-	"io"
 	"net/http"
 	"strings"
-	"time"
 
-	"github.com/batch-local/batch-local/emulator/batch"
 	"github.com/batch-local/batch-local/emulator/control"
 	"github.com/batch-local/batch-local/emulator/httpapi"
 	"github.com/batch-local/batch-local/emulator/logs"
 	"github.com/batch-local/batch-local/emulator/operations"
-	"github.com/batch-local/batch-local/emulator/runner"
 )
 
 // routes puts the services on one port (events-logs-schedules.md 1) and the guard in front of them.
@@ -35,34 +31,3 @@ func (e *Emulator) routes() http.Handler {
 		}
 	}))
 }
-
-// containerLog is a stream of the store as a driver writes it.
-type containerLog struct{ writer *logs.Writer }
-
-func (e *Emulator) openLog(t batch.Task, c batch.Container) (runner.Log, error) {
-	if c.LogGroup == "" { // another log driver takes the output; nothing of it is kept here
-		return runner.DiscardLog{}, nil
-	}
-	w, err := e.logs.Create(logs.Key{Account: t.Scope.Account, Region: t.Scope.Region, Group: c.LogGroup, Stream: c.LogStream})
-	if err != nil {
-		return nil, err
-	}
-	return containerLog{w}, nil
-}
-
-// Writer implements runner.Log.
-func (l containerLog) Writer(std runner.Std) io.Writer { return l.writer.Output(logs.Std(std)) }
-
-// Append implements runner.Log.
-func (l containerLog) Append(std runner.Std, at time.Time, line []byte) error {
-	return l.writer.Append(logs.Std(std), at, line)
-}
-
-// Lines implements runner.Log.
-func (l containerLog) Lines() (stdout, stderr int64) { return l.writer.Lines() }
-
-// Close implements runner.Log.
-func (l containerLog) Close() error { return l.writer.Close() }
-
-// Abandon implements runner.Log.
-func (l containerLog) Abandon() error { return l.writer.Abandon() }

@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -52,7 +53,7 @@ func (s *State) ecsTask(t *Task, j *Job, a *Attempt, b Blueprint) {
 	t.PIDMode, t.IPCMode = b.modes()
 	system := s.systemEnvironment(j, a, d)
 	for p := range b.parts() {
-		group, stream := logOf(d, p, a)
+		log := logOf(d, p, a)
 		c := p.ContainerProperties
 		milli, mib, err := Wants(d.Platform, wants(c, api.ResourceTypeVcpu), wants(c, api.ResourceTypeMemory))
 		if err != nil { // was checked when the job was submitted
@@ -67,8 +68,9 @@ func (s *State) ecsTask(t *Task, j *Job, a *Attempt, b Blueprint) {
 			MilliVCPU:    milli,
 			MemoryMiB:    mib,
 			GPUs:         gpus(c),
-			LogGroup:     group,
-			LogStream:    stream,
+			LogGroup:     log.Group,
+			LogStream:    log.Stream,
+			LogRegion:    log.Region,
 			StartSeconds: int(p.start),
 			StopSeconds:  int(p.stop),
 			Essential:    p.essential,
@@ -98,32 +100,30 @@ func (s *State) LogStreams(j *Job, a *Attempt) []LogStream {
 	}
 	var list []LogStream
 	for p := range s.Blueprint(j).parts() {
-		group, stream := logOf(d, p, a)
-		list = append(list, LogStream{Container: p.name, Group: group, Stream: stream})
+		list = append(list, logOf(d, p, a))
 	}
 	return list
 }
 
-// A LogStream is where one container's output goes; Stream is empty if another log driver takes it.
-type LogStream struct{ Container, Group, Stream string }
+// A LogStream is where one container's output goes; Stream is empty if another log driver takes it. Region is that of awslogs-region, empty is
+// the job's.
+type LogStream struct{ Container, Group, Stream, Region string }
 
-// defaultLogGroup is where Batch's jobs write unless their definition says otherwise.
-const defaultLogGroup = "/aws/batch/job"
+// DefaultLogGroup is where Batch's jobs write unless their definition says otherwise. It is made when the first job does.
+const DefaultLogGroup = "/aws/batch/job"
 
-func logOf(d *Definition, p part, a *Attempt) (group, stream string) {
-	group, prefix := defaultLogGroup, d.Name[:min(len(d.Name), 200)]
+func logOf(d *Definition, p part, a *Attempt) LogStream {
+	log, prefix := LogStream{Container: p.name, Group: DefaultLogGroup}, d.Name[:min(len(d.Name), 200)]
 	if l := p.LogConfiguration; l != nil {
 		if l.LogDriver != "" && l.LogDriver != api.LogDriverAwslogs {
-			return "", ""
+			return LogStream{Container: p.name}
 		}
-		if g := l.Options["awslogs-group"]; g != "" {
-			group = g
-		}
-		if p := l.Options["awslogs-stream-prefix"]; p != "" {
-			prefix = p
-		}
+		log.Group = cmp.Or(l.Options["awslogs-group"], log.Group)
+		log.Region = l.Options["awslogs-region"]
+		prefix = cmp.Or(l.Options["awslogs-stream-prefix"], prefix)
 	}
-	return group, prefix + "/" + p.name + "/" + a.TaskID
+	log.Stream = prefix + "/" + p.name + "/" + a.TaskID
+	return log
 }
 
 func userEnvironment(c *api.ContainerProperties) []api.KeyValuePair {

@@ -68,8 +68,8 @@ type Container struct {
 	MilliLimit int64
 	MemoryMiB  int64
 	GPUs       int32
-	LogGroup   string
-	LogStream  string
+	// LogGroup and LogStream take the output, in LogRegion if that is not the job's own. Without a group another log driver does.
+	LogGroup, LogStream, LogRegion string
 	// Essential says that its end is that of the task; DependsOn are containers that come before it. Of ecsProperties.
 	Essential bool
 	DependsOn []api.TaskContainerDependency

@@ -87,10 +87,11 @@ func TestRegisterRefuses(t *testing.T) {
 			onEC2(linux(types.LinuxParameters{Devices: []types.Device{{HostPath: aws.String("/dev/null"), Permissions: []types.DeviceCgroupPermission{"EXECUTE"}}}})),
 			"Invalid permission: EXECUTE for device /dev/null",
 		},
-		"10.6 tmpfs size":     {onEC2(linux(types.LinuxParameters{Tmpfs: []types.Tmpfs{{ContainerPath: aws.String("/t"), Size: aws.Int32(0)}}})), "Size of a tmpfs is invalid. The size is required and must be a positive integer."},
-		"10.6 awslogs option": {onEC2(logging(types.LogDriverAwslogs, "awslogs-group", "colour")), "Log driver awslogs disallows options: colour"},
-		"10.6 two kinds":      {onEC2(volumes(types.Volume{Host: &types.Host{}, EfsVolumeConfiguration: &types.EFSVolumeConfiguration{FileSystemId: aws.String("fs-1")}})), "When the volume parameter is specified, only one volume configuration type should be used."},
-		"10.6 efs id":         {onEC2(efs(func(e *types.EFSVolumeConfiguration) { e.FileSystemId = aws.String("disk-1") })), "EFS configuration fileSystemId is not valid: disk-1."},
+		"10.6 tmpfs size":       {onEC2(linux(types.LinuxParameters{Tmpfs: []types.Tmpfs{{ContainerPath: aws.String("/t"), Size: aws.Int32(0)}}})), "Size of a tmpfs is invalid. The size is required and must be a positive integer."},
+		"10.6 awslogs endpoint": {onEC2(logging(types.LogDriverAwslogs, "awslogs-endpoint", "tag")), "Log driver awslogs disallows options: awslogs-endpoint, tag"},
+		"10.6 awslogs option":   {onEC2(logging(types.LogDriverAwslogs, "awslogs-group", "colour")), "Log driver awslogs disallows options: colour"},
+		"10.6 two kinds":        {onEC2(volumes(types.Volume{Host: &types.Host{}, EfsVolumeConfiguration: &types.EFSVolumeConfiguration{FileSystemId: aws.String("fs-1")}})), "When the volume parameter is specified, only one volume configuration type should be used."},
+		"10.6 efs id":           {onEC2(efs(func(e *types.EFSVolumeConfiguration) { e.FileSystemId = aws.String("disk-1") })), "EFS configuration fileSystemId is not valid: disk-1."},
 		"10.6 efs iam": {onEC2(efs(func(e *types.EFSVolumeConfiguration) {
 			e.AuthorizationConfig = &types.EFSAuthorizationConfig{Iam: "ENABLED"}
 		})), "EFS IAM authorization requires TransitEncryption to be enabled."},

@@ -151,7 +151,7 @@ func TestRegisterAccepts(t *testing.T) {
 		"10.6 efs": onEC2(efs(func(e *types.EFSVolumeConfiguration) {
 			e.TransitEncryption, e.RootDirectory = "ENABLED", aws.String("/")
 		})),
-		"10.6 log options":      onEC2(logging(types.LogDriverAwslogs, "awslogs-group", "awslogs-create-group", "mode")),
+		"10.6 log options":      onEC2(logging(types.LogDriverAwslogs, "awslogs-group", "awslogs-create-group", "awslogs-region", "awslogs-stream-prefix", "awslogs-datetime-format", "awslogs-multiline-pattern", "mode", "max-buffer-size")),
 		"10.6 other log driver": onEC2(logging(types.LogDriverSyslog, "syslog-address")),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -95,7 +95,8 @@ func checkEFS(e *api.EFSVolumeConfiguration) error {
 	return nil
 }
 
-// awslogsOptions are what the awslogs driver takes (runtime.md 2.5).
+// awslogsOptions are what ECS lets through to the awslogs driver (runtime.md 2.5). The driver takes more, and ECS refuses it: awslogs-endpoint was
+// seen to be (in HashiCorp's Waypoint), so tag, the credentials' endpoint, and the intervals and buffers of batches are taken to be.
 func awslogsOptions() []string {
 	return []string{
 		"awslogs-group", "awslogs-region", "awslogs-stream-prefix", "awslogs-create-group", "awslogs-datetime-format", "awslogs-multiline-pattern",

@@ -80,7 +80,9 @@ type Attempt struct {
 	// OpenLog opens the log of one container. It is called when the container is about to run, not earlier: an attempt
 	// that does not start leaves no stream (runtime.md 12).
 	OpenLog func(c batch.Container) (Log, error)
-	// CheckLog says, before a container is made, why its log cannot be opened, in the words of the engine's log driver; nil if nothing speaks against it. A nil func never does.
+	// CheckLog says, before a container is made, why its log cannot be opened; nil if nothing speaks against it. A nil func never does. The text is
+	// the platform's, all but the error's name: what follows "CannotStartContainerError: Error response from daemon: " on EC2, and
+	// "ResourceInitializationError: " on Fargate.
 	CheckLog func(c batch.Container) error
 	// Settled is for drivers of EmulatorTime alone: it says that nothing more happens to the attempt until the clock moves or somebody else
 	// acts, and whether a stop was heard. It may be called more than once.

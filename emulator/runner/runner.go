@@ -16,6 +16,8 @@ import (
 type Options struct {
 	// OpenLog opens the log of a container.
 	OpenLog func(t batch.Task, c batch.Container) (Log, error)
+	// CheckLog says why the log of a container cannot be opened; nil speaks against none.
+	CheckLog func(t batch.Task, c batch.Container) error
 	// TimeOf is the emulator's time of a time of the machine; nil is the same.
 	TimeOf func(time.Time) time.Time
 	// Bound is how much may run at the same time on a machine; nil is without bounds.
@@ -268,6 +270,9 @@ func (r *Runner) drive(ctx context.Context, task batch.Task) bool {
 			leave()
 			r.settled(task.Attempt, stopped)
 		},
+	}
+	if check := r.options.CheckLog; check != nil {
+		attempt.CheckLog = func(c batch.Container) error { return check(task, c) }
 	}
 	ended, failed := false, false
 	report := func(p batch.Report) {

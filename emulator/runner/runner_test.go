@@ -21,6 +21,7 @@ var scope = batch.Scope{Account: "000000000000", Region: "us-east-1"}
 type scripted struct {
 	run       func(ctx context.Context, a runner.Attempt, report func(batch.Report)) error
 	there     []batch.AttemptID // what an earlier process left
+	checkLog  func(batch.Task, batch.Container) error
 	available chan runner.Availability
 
 	mu      sync.Mutex
@@ -91,7 +92,7 @@ func play(t *testing.T, d *scripted, f func(s *stage)) {
 			t.Fatal(err)
 		}
 		d.available = make(chan runner.Availability)
-		r := runner.New(e, d, runner.Options{OpenLog: func(batch.Task, batch.Container) (runner.Log, error) { return runner.DiscardLog{}, nil }})
+		r := runner.New(e, d, runner.Options{OpenLog: func(batch.Task, batch.Container) (runner.Log, error) { return runner.DiscardLog{}, nil }, CheckLog: d.checkLog})
 		ctx, cancel := context.WithCancel(t.Context())
 		var loop sync.WaitGroup
 		loop.Go(func() { r.Run(ctx) })
@@ -181,6 +182,40 @@ func TestNothingBeforeTheEngine(t *testing.T) {
 			t.Errorf("runs %v, removed %v", runs, removed)
 		}
 	})
+}
+
+// TestCheckLog: a driver may ask whether a log can be opened, for the task that it runs; a runner that was not told how has no question.
+func TestCheckLog(t *testing.T) {
+	refusal := errors.New("no such group")
+	for _, check := range []func(batch.Task, batch.Container) error{nil, func(t batch.Task, c batch.Container) error {
+		if t.JobName == "a" && c.Name == "default" {
+			return refusal
+		}
+		return nil
+	}} {
+		d := &scripted{checkLog: check}
+		d.run = func(_ context.Context, a runner.Attempt, report func(batch.Report)) error {
+			if (a.CheckLog != nil) != (check != nil) {
+				t.Errorf("the attempt can ask: %v", a.CheckLog != nil)
+			}
+			if a.CheckLog != nil {
+				report(batch.Report{State: batch.Exited, Reason: a.CheckLog(a.Containers[0]).Error()})
+				return nil
+			}
+			report(batch.Report{State: batch.Exited, Reason: "not asked"})
+			return nil
+		}
+		play(t, d, func(s *stage) {
+			s.ready()
+			want := "not asked"
+			if check != nil {
+				want = refusal.Error()
+			}
+			if j := s.job(s.submit("a")); j.Status != batch.Failed || j.Attempts[0].Reason != want {
+				t.Errorf("%s, %q, want %q", j.Status, j.Attempts[0].Reason, want)
+			}
+		})
+	}
 }
 
 // TestDriverInTrouble: a driver that does not know, and one that panics, are asked again, with growing pauses, and the job runs once.
