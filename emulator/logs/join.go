@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// joinTime is how old an event may get before it is shown as it is: the time after which Docker's awslogs driver sends what it has. A line
-// that comes later begins another event, whatever it looks like.
+// joinTime is how old an event may get before it is shown as it is: Docker's awslogs driver sends what it has each five seconds, if it is that
+// old. So there a line that comes after five to ten seconds may still be joined; here it never is, so that the same lines make the same events.
 const joinTime = 5 * time.Second
 
 // A joiner makes one event of a line that matches and the lines behind it that do not (runtime.md 2.5). Both outputs are one stream to it, in the
