@@ -199,10 +199,20 @@ func (b Blueprint) podContainers() iter.Seq[*api.EksContainer] {
 	}
 }
 
+// TaskContainerName is what ECS calls a container of ecsProperties.
+//
+// Guess: an only one may have no name, and is then called as that of containerProperties.
+func TaskContainerName(c *api.TaskContainerProperties) string {
+	if name := api.Value(c.Name); name != "" {
+		return name
+	}
+	return defaultName
+}
+
 // taskPart says a container of ecsProperties in the words of containerProperties: what the task says for all goes with each.
 func taskPart(t *api.EcsTaskProperties, c *api.TaskContainerProperties) part {
 	p := part{
-		name: api.Value(c.Name), essential: c.Essential == nil || *c.Essential, dependsOn: c.DependsOn, firelens: c.FirelensConfiguration,
+		name: TaskContainerName(c), essential: c.Essential == nil || *c.Essential, dependsOn: c.DependsOn, firelens: c.FirelensConfiguration,
 		start: api.Value(c.StartTimeout), stop: stopSeconds,
 		ContainerProperties: &api.ContainerProperties{
 			Image: c.Image, Command: c.Command, Environment: c.Environment, LinuxParameters: c.LinuxParameters, LogConfiguration: c.LogConfiguration,

@@ -42,6 +42,31 @@ func waitsFor(name, condition string) func(*types.TaskContainerProperties) {
 	}
 }
 
+func ofTasksWith(edit func(*types.EcsTaskProperties)) *definition {
+	d := ofTasks(taskContainer("a", nil))
+	edit(&d.EcsProperties.TaskProperties[0])
+	return d
+}
+
+func onFargateTask(edit func(*types.EcsTaskProperties), container func(*types.TaskContainerProperties)) *definition {
+	d := ofTasks(taskContainer("a", container))
+	d.PlatformCapabilities = []types.PlatformCapability{types.PlatformCapabilityFargate}
+	t := &d.EcsProperties.TaskProperties[0]
+	t.ExecutionRoleArn, t.Containers[0].ResourceRequirements = aws.String("arn:aws:iam::123456789012:role/r"), requirements("1", "2048")
+	if edit != nil {
+		edit(t)
+	}
+	return d
+}
+
+func routes(c *types.TaskContainerProperties) {
+	c.FirelensConfiguration = &types.FirelensConfiguration{Type: types.FirelensConfigurationTypeFluentbit}
+}
+
+func isRouted(c *types.TaskContainerProperties) {
+	c.LogConfiguration = &types.LogConfiguration{LogDriver: types.LogDriverAwsfirelens}
+}
+
 // TestRegisterRefusesKinds is jobs.md 7.1 and 10.6 for nodes, tasks and pods: every text, all wrapped.
 func TestRegisterRefusesKinds(t *testing.T) {
 	helper := func(c *types.TaskContainerProperties) { c.Essential = aws.Bool(false) }
@@ -77,6 +102,22 @@ func TestRegisterRefusesKinds(t *testing.T) {
 		"10.6 firelens without root": {ofTasks(taskContainer("a", func(c *types.TaskContainerProperties) {
 			c.User, c.FirelensConfiguration = aws.String("7:7"), &types.FirelensConfiguration{Type: types.FirelensConfigurationTypeFluentbit}
 		})), "When a firelensConfiguration object is specified, at least one container has to run as root"},
+		"4.1 circle":                         {ofTasks(taskContainer("a", waitsFor("b", "START")), taskContainer("b", waitsFor("c", "START")), taskContainer("c", waitsFor("b", "START"))), "Container dependencies must not be circular, b depends on itself."},
+		"4.1 itself":                         {ofTasks(taskContainer("a", waitsFor("a", "START")), taskContainer("b", nil)), "Container dependencies must not be circular, a depends on itself."},
+		"4.1 timeout below 2 s":              {ofTasks(taskContainer("a", func(c *types.TaskContainerProperties) { c.StartTimeout = aws.Int32(1) })), "startTimeout 1 is not valid."},
+		"4.1 timeout above 120 s on Fargate": {onFargateTask(nil, func(c *types.TaskContainerProperties) { c.StopTimeout = aws.Int32(121) }), "stopTimeout 121 is not valid."},
+		"10.6 ipc":                           {ofTasksWith(func(p *types.EcsTaskProperties) { p.IpcMode = aws.String("x") }), "ipcMode x is not valid. Valid values are: [host, task, none]"},
+		"10.6 pid":                           {ofTasksWith(func(p *types.EcsTaskProperties) { p.PidMode = aws.String("x") }), "Capability x is not valid. Valid capabilities: [host, task]"},
+		"4.4 pid on Fargate":                 {onFargateTask(func(p *types.EcsTaskProperties) { p.PidMode = aws.String("host") }, nil), "Capability host is not valid. Valid capabilities: [task]"},
+		"4.4 ipc on Fargate":                 {onFargateTask(func(p *types.EcsTaskProperties) { p.IpcMode = aws.String("task") }, nil), "ipcMode is not applicable for Fargate."},
+		"10.6 firelens for nobody":           {ofTasks(taskContainer("a", routes)), "When a firelensConfiguration object is specified, at least one container has to use the awsfirelens log driver"},
+		"10.6 two routers":                   {ofTasks(taskContainer("a", routes), taskContainer("b", routes), taskContainer("c", isRouted)), "At most one container can have a firelensConfiguration object"},
+		"10.6 no router":                     {ofTasks(taskContainer("a", isRouted)), "When a container uses the awsfirelens log driver, one container has to have a firelensConfiguration object"},
+		"5.2 a name twice": {ofPod(func(p *types.EksPodProperties) {
+			p.InitContainers = []types.EksContainer{{Image: aws.String("i"), Name: aws.String("Default")}}
+		}), "Container names must be unique, Default is used more than once."},
+		"5.2 pull policy":        {ofPod(func(p *types.EksPodProperties) { p.Containers[0].ImagePullPolicy = aws.String("Sometimes") }), "imagePullPolicy Sometimes is not valid. Valid values are: [Always, IfNotPresent, Never]"},
+		"5.1 DNS policy":         {ofPod(func(p *types.EksPodProperties) { p.DnsPolicy = aws.String("None") }), "dnsPolicy None is not valid. Valid values are: [Default, ClusterFirst, ClusterFirstWithHostNet]"},
 		"10.6 no pod containers": {ofPod(func(p *types.EksPodProperties) { p.Containers = nil }), "Containers must be provided for Batch on EKS jobs."},
 		"10.6 pod cpu":           {ofPod(func(p *types.EksPodProperties) { p.Containers[0].Resources.Limits["cpu"] = "0.3" }), "Value 0.3 for type cpu in resources is not valid. Provide a valid number and unit."},
 		"10.6 pod milli cpu":     {ofPod(func(p *types.EksPodProperties) { p.Containers[0].Resources.Limits["cpu"] = "250m" }), "Value 250m for type cpu in resources is not valid. Provide a valid number and unit."},

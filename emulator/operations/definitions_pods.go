@@ -33,9 +33,12 @@ func checkPods(e *api.EksProperties) error {
 		return api.Invalid("Containers must be provided for Batch on EKS jobs.")
 	}
 	p := e.PodProperties
-	if n := len(p.Containers) + len(p.InitContainers); n > maxContainers {
+	if max(len(p.Containers), len(p.InitContainers)) > maxContainers { // of each as many
 		// Guess: the limit is documented; the text is that of ecsProperties.
 		return api.Invalid("Number of containers must be between 1 and %d", maxContainers)
+	}
+	if err := firstOf(checkPodNames(p), checkWord("dnsPolicy", p.DnsPolicy, "Default", "ClusterFirst", "ClusterFirstWithHostNet")); err != nil {
+		return err
 	}
 	volumes := map[string]bool{}
 	for _, v := range p.Volumes {
@@ -52,6 +55,39 @@ func checkPods(e *api.EksProperties) error {
 	return checkPodMetadata(p.Metadata)
 }
 
+// checkPodNames wants a name of its own for each container, also among those that come before. One without a name has Batch's.
+//
+// Guess: documented; the text was not seen.
+func checkPodNames(p *api.EksPodProperties) error {
+	seen := map[string]bool{}
+	for _, c := range slices.Concat(p.Containers, p.InitContainers) {
+		name := podName(c)
+		if seen[name] {
+			return api.Invalid("Container names must be unique, %s is used more than once.", name)
+		}
+		seen[name] = true
+	}
+	return nil
+}
+
+// podName is the name of a container of a pod, its own or the service's.
+func podName(c api.EksContainer) string {
+	if name := api.Value(c.Name); name != "" {
+		return name
+	}
+	return "Default"
+}
+
+// checkWord refuses a text that is none of some words; an absent one is fine.
+//
+// Guess: the words are documented; the sentence is that of enumerations.
+func checkWord(member string, given *string, words ...string) error {
+	if word := api.Value(given); word != "" && !slices.Contains(words, word) {
+		return api.Invalid("%s %s is not valid. Valid values are: [%s]", member, word, strings.Join(words, ", "))
+	}
+	return nil
+}
+
 func checkPodContainer(c api.EksContainer, volumes map[string]bool) error {
 	if api.Value(c.Image) == "" {
 		// Guess: the model requires it; the text was not seen.
@@ -63,12 +99,29 @@ func checkPodContainer(c api.EksContainer, volumes map[string]bool) error {
 			return api.Invalid("Volume mount %s must reference a defined volume.", name)
 		}
 	}
-	for _, v := range c.Env {
+	return firstOf(checkPodEnv(c.Env), checkWord("imagePullPolicy", c.ImagePullPolicy, "Always", "IfNotPresent", "Never"))
+}
+
+func checkPodEnv(env []api.EksContainerEnvironmentVariable) error {
+	for _, v := range env {
 		if api.Value(v.Name) == "" {
 			return api.Invalid("Environment variable name is required.")
 		}
 	}
 	return nil
+}
+
+// checkPodOverrides holds what SubmitJob says of a pod to the rules of definitions.
+func checkPodOverrides(o *api.EksPropertiesOverride) error {
+	if o == nil || o.PodProperties == nil {
+		return nil
+	}
+	for _, c := range slices.Concat(o.PodProperties.Containers, o.PodProperties.InitContainers) {
+		if err := firstOf(checkPodEnv(c.Env), checkPodResources(c.Resources)); err != nil {
+			return err
+		}
+	}
+	return checkPodMetadata(o.PodProperties.Metadata)
 }
 
 // gpuType is the one resource of a pod beside cpu and memory.
@@ -165,9 +218,7 @@ func filledPod(given *api.EksProperties) *api.EksProperties {
 func filledPodContainers(given []api.EksContainer) []api.EksContainer {
 	all := make([]api.EksContainer, 0, len(given))
 	for _, c := range given {
-		if c.Name == nil && len(given) == 1 {
-			c.Name = new("Default")
-		}
+		c.Name = new(podName(c))
 		c.Args, c.Env, c.VolumeMounts = list(c.Args), list(c.Env), list(c.VolumeMounts)
 		all = append(all, c)
 	}

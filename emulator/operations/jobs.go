@@ -121,9 +121,15 @@ func checkOverrides(in *api.SubmitJobInput) error {
 	if p := in.SchedulingPriorityOverride; p != nil && (*p < 0 || *p > maxSchedulingPriority) {
 		return api.Invalid("Scheduling priority must be between 0 and %d.", maxSchedulingPriority)
 	}
+	if err := checkPodOverrides(in.EksPropertiesOverride); err != nil {
+		return err
+	}
 	lists := []*api.ContainerOverrides{in.ContainerOverrides}
 	if in.NodeOverrides != nil {
 		for _, o := range in.NodeOverrides.NodePropertyOverrides {
+			if err := checkPodOverrides(o.EksPropertiesOverride); err != nil {
+				return err
+			}
 			lists = append(lists, o.ContainerOverrides)
 		}
 	}

@@ -32,7 +32,7 @@ func streams(state *batch.State, j *batch.Job, a *batch.Attempt) map[string]stri
 // onlyName is the name of a task's container if it has one.
 func onlyName(list []api.TaskContainerProperties) string {
 	if len(list) == 1 {
-		return api.Value(list[0].Name)
+		return batch.TaskContainerName(&list[0])
 	}
 	return ""
 }
@@ -54,7 +54,7 @@ func ecsDetail(state *batch.State, j *batch.Job, p *api.EcsProperties) *api.EcsP
 			end, log, addresses = ends(a, onlyName(t.Containers)), streams(state, j, a), interfaces(a)
 		}
 		for _, c := range t.Containers {
-			e, stream := end[api.Value(c.Name)], log[api.Value(c.Name)]
+			e, stream := end[batch.TaskContainerName(&c)], log[batch.TaskContainerName(&c)]
 			task.Containers = append(task.Containers, api.TaskContainerDetails{
 				Command: list(c.Command), DependsOn: list(c.DependsOn), Environment: list(c.Environment), Essential: c.Essential,
 				FirelensConfiguration: c.FirelensConfiguration, Image: c.Image, LinuxParameters: c.LinuxParameters, LogConfiguration: c.LogConfiguration,
@@ -80,7 +80,7 @@ func taskAttempt(state *batch.State, j *batch.Job, a *batch.Attempt, p *api.EcsP
 		task := api.AttemptEcsTaskDetails{ContainerInstanceArn: instanceARN(j, a), TaskArn: taskARN(j, a), Containers: []api.AttemptTaskContainerDetails{}}
 		end := ends(a, onlyName(t.Containers))
 		for _, c := range t.Containers {
-			e, stream := end[api.Value(c.Name)], log[api.Value(c.Name)]
+			e, stream := end[batch.TaskContainerName(&c)], log[batch.TaskContainerName(&c)]
 			task.Containers = append(task.Containers, api.AttemptTaskContainerDetails{
 				Name: c.Name, ExitCode: e.ExitCode, Reason: optional(&e.Reason), LogStreamName: optional(&stream), NetworkInterfaces: interfaces(a),
 			})
