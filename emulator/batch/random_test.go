@@ -60,7 +60,12 @@ func newWorld(t *rapid.T) *world {
 				return err
 			}
 		}
-		for i, names := range [][]string{{"one"}, {"one", "two"}, {"three", "one"}} {
+		pods := Environment{ARN: storyScope.ARN("compute-environment", "pods"), Scope: storyScope, Name: "pods", Platform: EKS, MaxMilliVCPU: 4000, Host: tx.NewHost(),
+			Detail: &api.ComputeEnvironmentDetail{State: api.CEStateEnabled, Status: api.CEStatusValid}}
+		if err := tx.CreateEnvironment(pods); err != nil {
+			return err
+		}
+		for i, names := range [][]string{{"one"}, {"one", "two"}, {"three", "one"}, {"pods"}} {
 			q := Queue{ARN: storyScope.ARN("job-queue", fmt.Sprint("q", i)), Scope: storyScope, Name: fmt.Sprint("q", i), Priority: int32(i), Detail: &api.JobQueueDetail{State: api.JQStateEnabled}}
 			for _, name := range names {
 				q.Environments = append(q.Environments, storyScope.ARN("compute-environment", name))
@@ -71,6 +76,7 @@ func newWorld(t *rapid.T) *world {
 		}
 		s := story{}
 		tx.RegisterDefinition(storyScope, "d", EC2, s.definition(command{args: map[string]string{}}))
+		tx.RegisterDefinition(storyScope, "pod", EKS, s.definition(command{args: map[string]string{"pod": "main,side", "init": "fetch"}}))
 		tx.RegisterDefinition(storyScope, "nodes", EC2, s.definition(command{args: map[string]string{"nodes": "3", "main": "1"}}))
 		return nil
 	})
@@ -130,7 +136,9 @@ func (w *world) commit(c Commit) {
 func (w *world) submit(t *rapid.T) {
 	s := Submission{Scope: storyScope, Name: "j", Queue: fmt.Sprint("q", rapid.IntRange(0, 2).Draw(t, "queue")), Definition: "d"}
 	s.Request.Retry = &api.RetryStrategy{Attempts: new(int32(rapid.IntRange(1, 3).Draw(t, "attempts")))}
-	switch rapid.IntRange(0, 5).Draw(t, "kind") {
+	switch rapid.IntRange(0, 6).Draw(t, "kind") {
+	case 3:
+		s.Queue, s.Definition = "q3", "pod"
 	case 0, 1:
 		s.Size = int32(rapid.IntRange(2, 4).Draw(t, "size"))
 		if rapid.Bool().Draw(t, "sequential") {
@@ -149,10 +157,12 @@ func (w *world) submit(t *rapid.T) {
 		}
 	}
 	vcpus := fmt.Sprint(rapid.IntRange(1, 7).Draw(t, "vcpus")) // 7 fits nowhere
-	if s.Definition == "nodes" {                               // three times as much
+	switch s.Definition {
+	case "pod": // has its own way to say it
+	case "nodes": // three times as much
 		vcpus = "1"
 		s.Request.Nodes = &api.NodeOverrides{NumNodes: new(int32(rapid.IntRange(2, 4).Draw(t, "nodes")))}
-	} else {
+	default:
 		s.Request.Overrides = overridden(vcpus)
 	}
 	if rapid.Bool().Draw(t, "timeout") {
@@ -198,7 +208,43 @@ func (w *world) report(t *rapid.T, state AttemptState) {
 	if state == Exited && rapid.Bool().Draw(t, "ran") {
 		r.ExitCode = new(rapid.Int32Range(0, 2).Draw(t, "code"))
 	}
+	if j := w.state.jobs[id]; state == Exited && j != nil && w.state.isPod(j) {
+		r.ExitCode, r.Containers = podEnds(t)
+	}
 	w.must(t, func(tx *Tx) error { tx.Report(r); return nil })
+}
+
+// podEnds are those of a pod's three containers, of which the last two run only if the first ended with 0.
+func podEnds(t *rapid.T) (code *int32, ends []ContainerEnd) {
+	code = new(int32(0))
+	for i, name := range []string{"fetch", "main", "side"} {
+		e := ContainerEnd{Name: name, Init: i == 0}
+		if i == 0 || *ends[0].ExitCode == 0 {
+			e.ExitCode = new(rapid.Int32Range(0, 1).Draw(t, name))
+			*code = max(*code, *e.ExitCode)
+		}
+		ends = append(ends, e)
+	}
+	return code, ends
+}
+
+// podsEndAsTheirContainers: one that nobody stopped has succeeded if and only if all its containers did, and has run if and only if its first did.
+func (w *world) podsEndAsTheirContainers() error {
+	for _, id := range w.jobs {
+		j := w.state.jobs[id]
+		a := j.Attempt()
+		if a == nil || a.State != Exited || a.Cause != "" || len(a.Containers) == 0 {
+			continue
+		}
+		well := !slices.ContainsFunc(a.Containers, func(e ContainerEnd) bool { return e.ExitCode == nil || *e.ExitCode != 0 })
+		if (j.Status == Succeeded) != well {
+			return fmt.Errorf("%s does not fit its containers", text(j))
+		}
+		if *a.Containers[0].ExitCode == 0 && a.StartedAt == 0 {
+			return fmt.Errorf("%s has run and does not know when", text(j))
+		}
+	}
+	return nil
 }
 
 func (w *world) cancel(t *rapid.T) {
@@ -217,7 +263,7 @@ func (w *world) tick(t *rapid.T) {
 }
 
 func (w *world) switchEnvironment(t *rapid.T) {
-	arn := storyScope.ARN("compute-environment", rapid.SampledFrom([]string{"one", "two", "three"}).Draw(t, "environment"))
+	arn := storyScope.ARN("compute-environment", rapid.SampledFrom([]string{"one", "two", "three", "pods"}).Draw(t, "environment"))
 	state := rapid.SampledFrom([]api.CEState{api.CEStateEnabled, api.CEStateDisabled}).Draw(t, "state")
 	w.must(t, func(tx *Tx) error {
 		return tx.UpdateEnvironment(arn, func(e *Environment) (EnvironmentChange, error) {
@@ -256,6 +302,7 @@ func (w *world) check(t *rapid.T) {
 	for _, err := range []error{
 		w.recordsNeverChange(), w.indexesFollowFromRecords(), w.statusFitsAttempts(), w.environmentsAreNotOverfull(), w.nothingWaitsInVain(), w.onlyHeadsSayWhyTheyWait(),
 		w.whoIsPendingWaits(), w.parentsAgreeWithChildren(), w.nodesFollowTheirMainNode(), w.nobodyComesBack(),
+		w.podsEndAsTheirContainers(),
 	} {
 		if err != nil {
 			t.Fatal(err)
