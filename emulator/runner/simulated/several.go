@@ -205,6 +205,9 @@ type up struct {
 }
 
 // gives marks a container whose turn will not come: it has stopped with 143, as ECS says it (runtime.md 4.2).
+//
+// Guess: the agent's sentence (amazon-ecs-agent, dependencygraph/graph.go) has whole descriptions of both containers in its brackets, which would not fit
+// into a reason; those of a dependency that did not start, and of a circle, are ours.
 func (p *part) gives(u up, all *plan) {
 	p.never(u.at)
 	code := int32(terminated)
