@@ -57,6 +57,24 @@ func podReason(r Report, ran bool) string {
 	return "Pod failed to start"
 }
 
+// UnableCode is what ECS shows of a container that can never start because of another one (runtime.md 4.2).
+const UnableCode = 143
+
+// Why a container cannot do what another one waits for.
+const (
+	NotStarted    = "did not start"
+	NotSuccessful = "did not exit successfully"
+	TooLate       = "has timed out"
+)
+
+// UnableReason is the reason of such a container.
+//
+// Guess: the agent's sentence (amazon-ecs-agent, dependencygraph/graph.go) has whole descriptions of both containers in its brackets, which would not fit
+// into a reason; that of a dependency that did not start is ours.
+func UnableReason(on, target, why string) string {
+	return fmt.Sprintf("CannotStartContainerError: dependency graph: failed to resolve container ordering dependency [%s] for target [%s] as dependency %s.", on, target, why)
+}
+
 // maxReason is how many characters a reason has at most (jobs.md 2.4).
 const maxReason = 255
 

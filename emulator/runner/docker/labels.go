@@ -2,10 +2,12 @@ package docker
 
 import (
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 
 	"github.com/docker/docker/api/types/filters"
+	"github.com/google/uuid"
 
 	"github.com/batch-local/batch-local/emulator/batch"
 )
@@ -24,20 +26,28 @@ const (
 )
 
 func (d *Driver) labels(t batch.Task, c batch.Container) map[string]string {
-	return map[string]string{
-		labelInstance:  d.options.Instance,
-		labelAccount:   t.Scope.Account,
-		labelRegion:    t.Scope.Region,
-		labelJob:       string(t.Attempt.Job),
-		labelAttempt:   strconv.Itoa(t.Attempt.Number),
-		labelContainer: c.Name,
+	all := map[string]string{}
+	if t.Pod != nil {
+		if p := t.Pod.Properties; p != nil && p.Metadata != nil {
+			maps.Copy(all, p.Metadata.Labels)
+			maps.Copy(all, p.Metadata.Annotations)
+		}
+		all["batch.amazonaws.com/job-id"] = string(t.Attempt.Job)
+		all["batch.amazonaws.com/node-uid"] = t.Pod.NodeUID
+		all["batch.amazonaws.com/compute-environment-uuid"] = uuid.NewSHA1(uuid.NameSpaceURL, []byte(t.Environment)).String()
+	} else {
 		// What the ECS agent sets, and a program that looks at itself may read (runtime.md 1).
-		"com.amazonaws.ecs.cluster":                 t.Cluster,
-		"com.amazonaws.ecs.container-name":          c.Name,
-		"com.amazonaws.ecs.task-arn":                taskARN(t),
-		"com.amazonaws.ecs.task-definition-family":  t.Family,
-		"com.amazonaws.ecs.task-definition-version": strconv.Itoa(t.Revision),
+		all["com.amazonaws.ecs.cluster"] = t.Cluster
+		all["com.amazonaws.ecs.container-name"] = c.Name
+		all["com.amazonaws.ecs.task-arn"] = taskARN(t)
+		all["com.amazonaws.ecs.task-definition-family"] = t.Family
+		all["com.amazonaws.ecs.task-definition-version"] = strconv.Itoa(t.Revision)
 	}
+	all[labelInstance] = d.options.Instance // last: nobody gives himself ours
+	all[labelAccount], all[labelRegion] = t.Scope.Account, t.Scope.Region
+	all[labelJob], all[labelAttempt] = string(t.Attempt.Job), strconv.Itoa(t.Attempt.Number)
+	all[labelContainer] = c.Name
+	return all
 }
 
 func taskARN(t batch.Task) string {

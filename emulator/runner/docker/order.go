@@ -72,6 +72,14 @@ func (c condition) met(on progress) (met, never bool) {
 	return on.state == up || on.state == ended && on.ran, on.state == ended && !on.ran
 }
 
+// obstacle says why a container that has ended does not meet the condition.
+func (c condition) obstacle(on progress) string {
+	if on.ran {
+		return batch.NotSuccessful
+	}
+	return batch.NotStarted
+}
+
 // progress is how far a container of an attempt has come.
 type progress struct {
 	state unitState
@@ -91,7 +99,8 @@ const (
 type end struct {
 	code   *int32
 	reason string
-	at     int64 // Unix milliseconds, as the engine has it; 0 is now
+	detail string // more than the API shows of a pod's container
+	at     int64  // Unix milliseconds, as the engine has it; 0 is now
 	// stopped says that we had asked for it.
 	stopped bool
 	// unable says that it never ran because of another container.

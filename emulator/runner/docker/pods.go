@@ -53,24 +53,30 @@ func podUser(s *api.EksContainerSecurityContext, is image.InspectResponse) (stri
 func kubernetesReason(code int32, reason string) string {
 	switch {
 	case reason == batch.ReasonOutOfMemory:
-		return "OOMKilled"
+		return batch.PodOOMKilled
 	case reason != "":
 		return reason
 	case code == 0:
-		return "Completed"
+		return batch.PodCompleted
 	}
-	return "Error"
+	return batch.PodError
 }
+
+// podStartCode is the exit code of a container whose program could not be started.
+const podStartCode = 128
 
 // podFailure is a start that failed, in Kubernetes's words.
 //
 // Guess: which of them Batch shows (runtime.md 5.4).
-func podFailure(f *failure) string {
-	word, ok := map[string]string{cannotPull: "ErrImagePull", cannotCreate: "CreateContainerError", cannotStart: "StartError", cannotVolume: "FailedMount"}[f.name]
+func podFailure(f *failure) end {
+	if f.name == cannotStart {
+		return end{code: new(int32(podStartCode)), reason: batch.PodStartError, detail: f.text}
+	}
+	word, ok := map[string]string{cannotPull: "ErrImagePull", cannotCreate: "CreateContainerError", cannotVolume: "FailedMount"}[f.name]
 	if !ok {
 		word = f.name
 	}
-	return cut(word + ": " + f.text)
+	return end{reason: word, detail: f.text}
 }
 
 // mountPod adds to host what the container's volume mounts ask for.

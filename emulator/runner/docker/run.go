@@ -144,7 +144,7 @@ func (r *run) drive(u *unit) {
 	case stopped && errors.Is(err, errNotThere):
 		r.ended(u, end{reason: lostReason(r.attempt.Ran), stopped: true})
 	case errors.As(err, &f):
-		r.ended(u, end{reason: f.reasonOf(r.attempt.Task)})
+		r.ended(u, f.end(r.attempt.Task))
 	case errors.Is(err, errNotThere):
 		r.ended(u, end{reason: lostReason(true)})
 	default:
@@ -152,39 +152,36 @@ func (r *run) drive(u *unit) {
 	}
 }
 
-// What ECS shows of a container that can never start because of another one (runtime.md 4.2).
-//
-// Guess: the reason's text.
-const (
-	unableCode   = 143
-	unableReason = "ContainerDependencyError: a container that this one depends on did not reach the condition"
-)
-
 // turn waits until a container may start. If it may not, it answers its end, or none if it is to be left as it is.
 func (r *run) turn(u *unit) (e *end, start bool) {
 	for {
 		r.mu.Lock()
 		changed := r.changed
-		all, never, soon := true, false, false
+		all, never, soon := true, "", false
 		patience := time.Duration(-1)
 		for _, c := range r.conditions[u.index] {
 			on := r.units[c.on]
 			ok, no := c.met(on.progress)
+			why := c.obstacle(on.progress)
 			if left, limited := on.patience(c); limited && !ok {
-				no = no || left <= 0
-				patience = max(left, 0)
+				if patience = max(left, 0); left <= 0 {
+					no, why = true, batch.TooLate
+				}
 			}
-			all, never, soon = all && ok, never || no, soon || on.progress.state == waiting
+			if no {
+				never = batch.UnableReason(on.container.Name, u.container.Name, why)
+			}
+			all, soon = all && ok, soon || on.progress.state == waiting
 		}
 		stopping, left := r.stopping, isClosed(r.let)
 		r.mu.Unlock()
 		switch {
 		case left:
 			return nil, false
-		case never && r.attempt.Pod != nil:
+		case never != "" && r.attempt.Pod != nil:
 			return &end{unable: true}, false
-		case never:
-			return &end{code: new(int32(unableCode)), reason: unableReason, unable: true}, false
+		case never != "":
+			return &end{code: new(int32(batch.UnableCode)), reason: cut(never), unable: true}, false
 		case all: // also to stop what an earlier call has started
 			return nil, true
 		case stopping && !soon:
@@ -340,7 +337,10 @@ func (r *run) refusal(f *failure) batch.Report {
 	units := make([]progress, len(r.units))
 	var order []int
 	for i := range units {
-		units[i] = progress{state: ended, end: end{reason: f.reasonOf(r.attempt.Task), unable: i > 0}}
+		units[i] = progress{state: ended, end: f.end(r.attempt.Task)}
+		if i > 0 {
+			units[i].end = end{unable: true}
+		}
 		order = append(order, i)
 	}
 	return verdict(r.attempt.Task, units, order)

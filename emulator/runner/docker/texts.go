@@ -22,12 +22,12 @@ func (f *failure) Error() string { return f.name + ": " + f.text }
 // reason is what the API shows.
 func (f *failure) reason() string { return cut(f.Error()) }
 
-// reasonOf is what the API shows of a container of a task.
-func (f *failure) reasonOf(t batch.Task) string {
+// end is that of a container which did not start.
+func (f *failure) end(t batch.Task) end {
 	if t.Pod != nil {
 		return podFailure(f)
 	}
-	return f.reason()
+	return end{reason: f.reason()}
 }
 
 func cut(text string) string {

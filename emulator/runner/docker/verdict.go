@@ -18,6 +18,9 @@ func verdict(t batch.Task, units []progress, order []int) batch.Report {
 	if t.Pod == nil && len(units) == 1 {
 		return p
 	}
+	if d.detail != "" {
+		p.StatusReason = cut("Pod failed: container " + t.Containers[decides].Name + ": " + d.reason + ": " + d.detail)
+	}
 	for i, u := range units {
 		c := t.Containers[i]
 		p.Containers = append(p.Containers, batch.ContainerEnd{Name: c.Name, Init: c.Init, ExitCode: u.end.code, Reason: u.end.reason})

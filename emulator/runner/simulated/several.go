@@ -1,7 +1,6 @@
 package simulated
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/batch-local/batch-local/emulator/api"
@@ -186,13 +185,13 @@ func (p *part) meets(condition string) (time.Time, string) {
 	limit := p.start.Add(time.Duration(p.container.StartSeconds) * time.Second)
 	switch {
 	case !p.begins:
-		return p.end, "did not start"
+		return p.end, batch.NotStarted
 	case condition == "START":
 		return p.start, ""
 	case p.container.StartSeconds > 0 && p.end.After(limit):
-		return limit, "has timed out"
+		return limit, batch.TooLate
 	case condition == "SUCCESS" && !p.succeeds():
-		return p.end, "did not exit successfully"
+		return p.end, batch.NotSuccessful
 	}
 	return p.end, ""
 }
@@ -205,13 +204,8 @@ type up struct {
 }
 
 // gives marks a container whose turn will not come: it has stopped with 143, as ECS says it (runtime.md 4.2).
-//
-// Guess: the agent's sentence (amazon-ecs-agent, dependencygraph/graph.go) has whole descriptions of both containers in its brackets, which would not fit
-// into a reason; those of a dependency that did not start, and of a circle, are ours.
 func (p *part) gives(u up, all *plan) {
 	p.never(u.at)
-	code := int32(terminated)
-	p.result.ExitCode = &code
-	p.result.Reason = fmt.Sprintf("CannotStartContainerError: dependency graph: failed to resolve container ordering dependency [%s] for target [%s] as dependency %s.",
-		all.parts[u.on].container.Name, p.container.Name, u.why)
+	p.result.ExitCode = new(int32(batch.UnableCode))
+	p.result.Reason = batch.UnableReason(all.parts[u.on].container.Name, p.container.Name, u.why)
 }
