@@ -108,8 +108,9 @@ func (r *run) mountPodVolume(ctx context.Context, m api.EksContainerVolumeMount,
 		name, folder, err = r.secretVolume(ctx, v)
 	case inMemory(v):
 		name, folder, err = r.ownVolume(ctx, api.Value(v.Name), emptyDirOptions(v.EmptyDir))
-	default: // everybody may write there
-		name, folder, err = r.filledVolume(ctx, api.Value(v.Name), []batch.File{{Path: "./"}})
+	default: // everybody may write there, which a volume's own folder does not allow
+		_, folder, err = r.filledVolume(ctx, api.Value(v.Name), []batch.File{{Path: "dir/"}})
+		folder = path.Join(folder, "dir")
 	}
 	if err != nil {
 		return err
