@@ -15,12 +15,7 @@ import (
 // (runtime.md 2.11). Below all of it is the image's.
 func (r *run) environment(u *unit, is image.InspectResponse) []string {
 	c := u.container
-	list := make([]api.KeyValuePair, 0, len(r.driver.options.Environment)+len(c.Environment)+8)
-	for _, kv := range r.driver.options.Environment {
-		name, value, _ := strings.Cut(kv, "=")
-		list = append(list, api.KeyValuePair{Name: &name, Value: &value})
-	}
-	list = append(list, c.Environment...)
+	list := r.driver.given(c)
 	if r.attempt.Platform == batch.EC2 && imageHas(is, "AWS_REGION", "AWS_DEFAULT_REGION") && !has(c, "AWS_REGION", "AWS_DEFAULT_REGION") {
 		list = slices.DeleteFunc(list, func(kv api.KeyValuePair) bool {
 			return api.Value(kv.Name) == "AWS_REGION" || api.Value(kv.Name) == "AWS_DEFAULT_REGION"
@@ -34,6 +29,16 @@ func (r *run) environment(u *unit, is image.InspectResponse) []string {
 		env = append(env, name+"="+r.secretEnv[u.index][name])
 	}
 	return env
+}
+
+// given is what the user of the emulator gives to every job, and the job's own.
+func (d *Driver) given(c batch.Container) []api.KeyValuePair {
+	list := make([]api.KeyValuePair, 0, len(d.options.Environment)+len(c.Environment))
+	for _, kv := range d.options.Environment {
+		name, value, _ := strings.Cut(kv, "=")
+		list = append(list, api.KeyValuePair{Name: &name, Value: &value})
+	}
+	return append(list, c.Environment...)
 }
 
 // has says whether a definition gives a container one of these variables.

@@ -33,14 +33,15 @@ func (d *Driver) Exec(ctx context.Context, attempt batch.AttemptID, e runner.Exe
 		return 0, err
 	}
 	mark := execMark + "=" + uuid.NewString()
+	size := firstSize(e.Resize)
 	made, err := d.client.ContainerExecCreate(ctx, id, container.ExecOptions{
-		Cmd: e.Command, Env: []string{mark}, Tty: e.TTY,
+		Cmd: e.Command, Env: []string{mark}, Tty: e.TTY, ConsoleSize: size,
 		AttachStdin: e.Stdin != nil, AttachStdout: true, AttachStderr: !e.TTY,
 	})
 	if err != nil {
 		return 0, notRunning(err)
 	}
-	conn, err := d.client.ContainerExecAttach(ctx, made.ID, container.ExecAttachOptions{Tty: e.TTY})
+	conn, err := d.client.ContainerExecAttach(ctx, made.ID, container.ExecAttachOptions{Tty: e.TTY, ConsoleSize: size})
 	if err != nil {
 		return 0, notRunning(err)
 	}
@@ -61,7 +62,7 @@ func (d *Driver) Exec(ctx context.Context, attempt batch.AttemptID, e runner.Exe
 		}()
 	}
 	if e.Resize != nil {
-		go d.resize(ctx, made.ID, e.Resize, done)
+		go d.resize(ctx, made.ID, size, e.Resize, done)
 	}
 	if e.TTY {
 		_, err = io.Copy(e.Stdout, conn.Reader)
@@ -102,31 +103,55 @@ func notRunning(err error) error {
 
 // Times of an exec.
 const (
-	resizeTries = 5                      // the terminal is there a moment after the attach
+	sizeTime    = 50 * time.Millisecond // for a caller to say how large its terminal is
+	resizeTries = 5
 	resizePause = 10 * time.Millisecond  // grows with each try
 	codePause   = 5 * time.Millisecond   // doubles with each look
 	codePauses  = 250 * time.Millisecond // the longest
 	endTime     = 5 * time.Second        // for the engine to take the order to end a command
 )
 
-// resize gives the terminal each size that comes.
-func (d *Driver) resize(ctx context.Context, exec string, sizes <-chan runner.Size, done <-chan struct{}) {
+// firstSize is the size that the terminal has from the beginning, if somebody says it in a moment. Engines before 23 do not take it then.
+func firstSize(sizes <-chan runner.Size) *[2]uint {
+	if sizes == nil {
+		return nil
+	}
+	select {
+	case s, ok := <-sizes:
+		if ok {
+			return &[2]uint{uint(s.Rows), uint(s.Columns)}
+		}
+	case <-time.After(sizeTime):
+	}
+	return nil
+}
+
+// resize gives the terminal the size that it should have from the beginning, and each that comes.
+func (d *Driver) resize(ctx context.Context, exec string, first *[2]uint, sizes <-chan runner.Size, done <-chan struct{}) {
+	if first != nil {
+		d.setSize(ctx, exec, *first, done)
+	}
 	for {
 		select {
 		case s, more := <-sizes:
 			if !more {
 				return
 			}
-			for try := range resizeTries {
-				if d.client.ContainerExecResize(ctx, exec, container.ResizeOptions{Height: uint(s.Rows), Width: uint(s.Columns)}) == nil {
-					break
-				}
-				select {
-				case <-time.After(time.Duration(try+1) * resizePause):
-				case <-done:
-					return
-				}
-			}
+			d.setSize(ctx, exec, [2]uint{uint(s.Rows), uint(s.Columns)}, done)
+		case <-done:
+			return
+		}
+	}
+}
+
+// setSize tries a few times: the terminal is there a moment after the attach.
+func (d *Driver) setSize(ctx context.Context, exec string, size [2]uint, done <-chan struct{}) {
+	for try := range resizeTries {
+		if d.client.ContainerExecResize(ctx, exec, container.ResizeOptions{Height: size[0], Width: size[1]}) == nil {
+			return
+		}
+		select {
+		case <-time.After(time.Duration(try+1) * resizePause):
 		case <-done:
 			return
 		}
@@ -160,7 +185,7 @@ func (d *Driver) endExec(ctx context.Context, id, exec, mark string) {
 	if is, err := d.client.ContainerExecInspect(ctx, exec); err != nil || !is.Running {
 		return
 	}
-	const script = `each() { for f in $(grep -al "$1" /proc/[0-9]*/environ 2>/dev/null || grep -l "$1" /proc/[0-9]*/environ 2>/dev/null); do f=${f#/proc/}; kill -"$2" "${f%/environ}" 2>/dev/null; done; }
+	const script = `each() { for f in $(grep -l "$1" /proc/[0-9]*/environ 2>/dev/null); do f=${f#/proc/}; kill -"$2" "${f%/environ}" 2>/dev/null; done; }
 each "$1" HUP; each "$1" TERM; sleep 2; each "$1" KILL; true`
 	order, err := d.client.ContainerExecCreate(ctx, id, container.ExecOptions{Cmd: []string{"sh", "-c", script, "end-exec", mark}})
 	if err == nil {

@@ -29,6 +29,14 @@ const cannotVolume = "CannotCreateVolumeError"
 
 // mount adds to host what the container's mount points ask for.
 func (r *run) mount(ctx context.Context, p *api.ContainerProperties, host *container.HostConfig) error {
+	return r.driver.mount(ctx, r.attempt.Task, p, host, func(volume string) (string, error) {
+		name, _, err := r.ownVolume(ctx, volume, nil)
+		return name, err
+	})
+}
+
+// mount is run.mount with what answers the name of a volume that is the task's own.
+func (d *Driver) mount(ctx context.Context, t batch.Task, p *api.ContainerProperties, host *container.HostConfig, own func(volume string) (string, error)) error {
 	volumes := map[string]api.Volume{}
 	for _, v := range p.Volumes {
 		volumes[api.Value(v.Name)] = v
@@ -46,22 +54,22 @@ func (r *run) mount(ctx context.Context, p *api.ContainerProperties, host *conta
 			if a := e.AuthorizationConfig; a != nil {
 				point = api.Value(a.AccessPointId)
 			}
-			if err := r.mountFileSystem(ctx, host, fileSystem{api.Value(e.FileSystemId), api.Value(e.RootDirectory), point}, target, readOnly); err != nil {
+			if err := d.mountFileSystem(ctx, host, fileSystem{api.Value(e.FileSystemId), api.Value(e.RootDirectory), point}, target, readOnly); err != nil {
 				return err
 			}
 		case v.S3filesVolumeConfiguration != nil:
 			s := v.S3filesVolumeConfiguration
-			if err := r.mountFileSystem(ctx, host, fileSystem{api.Value(s.FileSystemArn), api.Value(s.RootDirectory), api.Value(s.AccessPointArn)}, target, readOnly); err != nil {
+			if err := d.mountFileSystem(ctx, host, fileSystem{api.Value(s.FileSystemArn), api.Value(s.RootDirectory), api.Value(s.AccessPointArn)}, target, readOnly); err != nil {
 				return err
 			}
 		case v.Host != nil && api.Value(v.Host.SourcePath) != "":
-			source, err := r.driver.hostPath(ctx, r.attempt.Task, *v.Host.SourcePath)
+			source, err := d.hostPath(ctx, t, *v.Host.SourcePath)
 			if err != nil {
 				return err
 			}
 			host.Binds = append(host.Binds, bind(source, target, readOnly))
 		default:
-			name, _, err := r.ownVolume(ctx, api.Value(m.SourceVolume), nil)
+			name, err := own(api.Value(m.SourceVolume))
 			if err != nil {
 				return err
 			}
@@ -145,8 +153,8 @@ type fileSystem struct{ id, root, point string }
 
 // mountFileSystem mounts a folder of a file system. An access point is a folder of its id, made at need; its user and group are not pinned. A root directory
 // that is not there is refused.
-func (r *run) mountFileSystem(ctx context.Context, host *container.HostConfig, f fileSystem, target string, readOnly bool) error {
-	d, id := r.driver, path.Base(f.id)
+func (d *Driver) mountFileSystem(ctx context.Context, host *container.HostConfig, f fileSystem, target string, readOnly bool) error {
+	id := path.Base(f.id)
 	root := ""
 	for _, m := range d.options.FileSystems {
 		if m.From == id || m.From == f.id {

@@ -58,6 +58,13 @@ func (c *Client) Why(ctx context.Context, job string) (emulator.Why, error) {
 	return why, err
 }
 
+// Reproduce says how to run a job by hand.
+func (c *Client) Reproduce(ctx context.Context, job string) (emulator.Reproduction, error) {
+	var is emulator.Reproduction
+	err := c.control(ctx, http.MethodGet, "/_emulator/reproduce", url.Values{"job": {job}}, &is)
+	return is, err
+}
+
 // Ready answers nil if the server says that it can work.
 func (c *Client) Ready(ctx context.Context) error {
 	return c.control(ctx, http.MethodGet, "/readyz", nil, nil)
@@ -109,22 +116,17 @@ func (c *Client) control(ctx context.Context, method, path string, query url.Val
 	if into != nil && len(body) == 0 && response.StatusCode == http.StatusOK { // a wait that the server's end cut short
 		return errGone
 	}
-	stranger := &StrangerError{c.Endpoint, response.Status, response.Header.Get("Server")}
 	if response.StatusCode == http.StatusRequestTimeout {
 		return ErrTimeLimit
 	}
 	if response.StatusCode != http.StatusOK {
-		var refusal struct{ Message string }
-		if json.Unmarshal(body, &refusal) != nil || refusal.Message == "" {
-			return stranger
-		}
-		return errors.New(refusal.Message)
+		return c.refused(response, body)
 	}
 	if into == nil {
 		return nil
 	}
 	if err := json.Unmarshal(body, into); err != nil {
-		return stranger
+		return &StrangerError{c.Endpoint, response.Status, response.Header.Get("Server")}
 	}
 	return nil
 }

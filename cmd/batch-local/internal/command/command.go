@@ -6,7 +6,8 @@
 //	connect.go    --endpoint, and the client for it
 //	output.go     --output: tables and JSON
 //
-// Exit codes: 0 all is well, 1 failed, 2 bad usage, 124 a time limit of ours; run and wait end with the job's own.
+// Exit codes: 0 all is well, 1 failed, 2 bad usage, 124 a time limit of ours; run and wait end with the job's own,
+// exec with that of its command.
 package command
 
 import (
@@ -21,6 +22,7 @@ import (
 type program struct {
 	version   string
 	environ   []string
+	in        *os.File
 	out, err  io.Writer
 	interrupt *interrupt
 }
@@ -30,6 +32,7 @@ func Main(version string) int {
 	p := &program{
 		version:   versionOf(version),
 		environ:   os.Environ(),
+		in:        os.Stdin,
 		out:       os.Stdout,
 		err:       os.Stderr,
 		interrupt: catchInterrupts(),
@@ -75,7 +78,7 @@ jobs as containers on your own Docker.`,
 		}
 	}
 	group("server", p.serve(), p.env(), p.doctor(), p.healthcheck(), p.reset())
-	group("jobs", p.run(), p.jobs(), p.logs(), p.wait(), p.why(), p.events())
+	group("jobs", p.run(), p.jobs(), p.logs(), p.wait(), p.why(), p.exec(), p.reproduce(), p.events())
 	group("help", p.versionCommand())
 	return root
 }

@@ -2,6 +2,7 @@ package command
 
 import (
 	"bytes"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -102,5 +103,18 @@ func TestQuote(t *testing.T) {
 		if got := quote(value, `'\''`); got != want {
 			t.Errorf("%s: %s, want %s", value, got, want)
 		}
+	}
+}
+
+// TestShellLine: a shell reads the very words, whatever is in them.
+func TestShellLine(t *testing.T) {
+	words := []string{"--env", "A=it's", "-x", "", "$HOME `id` $(id)", "a\nb", "\\", "\t", "*", "~", "#no", "!!", "a;b&c|d>e", "'", "''", `"`, "é\x7f\x80", "--", "-", "=b", "{a,b}"}
+	line := shellLine(append([]string{"printf", "%s\\0"}, words...))
+	out, err := exec.CommandContext(t.Context(), "sh", "-c", line).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(words, strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00")); diff != "" {
+		t.Errorf("(-want +got):\n%s\n%s", diff, line)
 	}
 }
