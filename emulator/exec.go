@@ -26,18 +26,32 @@ func (e *Emulator) Exec(ctx context.Context, job, container string) (control.Sta
 		if err != nil {
 			return 0, err
 		}
-		defer leave()
-		code, err := e.powers.execer.Exec(ctx, attempt, runner.Exec{
-			Container: container, Command: x.Command, TTY: x.TTY,
-			Stdin: x.Stdin, Stdout: x.Stdout, Stderr: x.Stderr, Resize: sizes(ctx, x.Resize),
-		})
-		if errors.Is(err, runner.ErrNotRunning) {
-			err = fmt.Errorf("job %s: %w (any more)", job, err)
-		} else if err != nil && ctx.Err() != nil { // or the caller is gone, and nobody reads it
-			err = errEnding
+		ended := make(chan result, 1)
+		go func() {
+			defer leave()
+			code, err := e.powers.execer.Exec(ctx, attempt, runner.Exec{
+				Container: container, Command: x.Command, TTY: x.TTY,
+				Stdin: x.Stdin, Stdout: x.Stdout, Stderr: x.Stderr, Resize: sizes(ctx, x.Resize),
+			})
+			ended <- result{code, err}
+		}()
+		select {
+		case r := <-ended:
+			if errors.Is(r.err, runner.ErrNotRunning) {
+				r.err = fmt.Errorf("job %s: %w (any more)", job, r.err)
+			} else if r.err != nil && ctx.Err() != nil {
+				r.err = errEnding
+			}
+			return r.code, r.err
+		case <-ctx.Done(): // it may be in a write to a caller that does not read; whose connection is closed now
+			return 0, errEnding // or the caller is gone, and nobody reads it
 		}
-		return code, err
 	}, nil
+}
+
+type result struct {
+	code int
+	err  error
 }
 
 // running finds the attempt of a job that runs, and the container that is meant.

@@ -282,3 +282,24 @@ func TestExecTooLate(t *testing.T) {
 		t.Error(how)
 	}
 }
+
+// TestExecUnread: a caller that stopped reading keeps neither the emulator nor the command from ending.
+func TestExecUnread(t *testing.T) {
+	begun, over := make(chan bool), make(chan error, 1)
+	s := perform(t, func(_ context.Context, e runner.Exec) (int, error) {
+		begun <- true
+		_, err := io.Copy(e.Stdout, zeros{})
+		over <- err
+		return 0, err
+	})
+	s.call(s.job(`{"duration":"1h"}`, "RUNNING"), "command=yes")
+	<-begun
+	time.Sleep(50 * time.Millisecond) // until it is in a write that goes no further
+	from := time.Now()
+	if err := s.Close(context.Background()); err != nil {
+		t.Error(err)
+	}
+	if err := <-over; err == nil || time.Since(from) > 10*time.Second {
+		t.Errorf("%v after %s", err, time.Since(from))
+	}
+}

@@ -68,7 +68,13 @@ func (e *Emulator) Reproduce(ctx context.Context, job string) (Reproduction, err
 		return told, nil
 	}
 	told.Docker = append(told.Docker, commands...)
+	if len(commands) > 1 {
+		note("The containers of a task find each other at 127.0.0.1. By hand each has a network of its own.")
+	}
 	for _, c := range task.Containers {
+		if c.Properties != nil && len(c.Properties.Secrets) > 0 {
+			note("Secrets of container %s are named without their values: set these variables before.", c.Name)
+		}
 		if len(c.Files) > 0 {
 			note("Files are put into container %s before it starts, which docker run does not: %s and what is beside it.", c.Name, c.Files[0].Path)
 		}

@@ -32,7 +32,8 @@ type Exec struct {
 // A Size of a terminal.
 type Size struct{ Rows, Columns uint16 }
 
-// A Start runs a command and answers its exit code when it has ended, or an error when ctx is done. It does not wait for the end of Stdin.
+// A Start runs a command and answers its exit code when it has ended, or an error when ctx is done. It waits neither for the end of Stdin nor, when
+// ctx is done, for a write.
 type Start func(ctx context.Context, e Exec) (exitCode int, err error)
 
 // execute upgrades the connection to the streams of a command. What can be known to be wrong is refused before.
@@ -106,7 +107,7 @@ const farewell = 2 * time.Second
 func converse(ctx context.Context, conn net.Conn, in *bufio.Reader, start Start, e Exec, stdin bool) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	// A caller that does not read must not hold up the end.
+	// Nor must one hold up the end of the server.
 	defer context.AfterFunc(ctx, func() { _ = conn.SetWriteDeadline(time.Now().Add(farewell)) })()
 	out := frames.NewWriter(conn)
 	given := newInput(func(n int) { _ = out.Number(frames.Taken, n) }) // who cannot be told is gone, which the reading finds out
@@ -124,6 +125,8 @@ func converse(ctx context.Context, conn net.Conn, in *bufio.Reader, start Start,
 	code, err := start(ctx, e)
 	given.end()
 	if err != nil {
+		// A caller that does not read, and keeps the command in a write, must not hold this up.
+		_ = conn.SetWriteDeadline(time.Now().Add(farewell))
 		_ = out.Write(frames.Failure, []byte(err.Error()[:min(len(err.Error()), frames.Most)]))
 	} else {
 		_ = out.Number(frames.Exit, code)
