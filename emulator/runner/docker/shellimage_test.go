@@ -3,6 +3,7 @@ package docker_test
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"io"
 	"os"
 	"testing"
@@ -11,10 +12,10 @@ import (
 	"github.com/docker/docker/client"
 )
 
-// shellImage makes an image with a shell of the machine's static busybox (Debian's busybox-static); without one the test is skipped.
+// shellImage makes, for one test, an image with a shell of the machine's static busybox (Debian's busybox-static); without one the test is skipped.
 func shellImage(t *testing.T, engine *client.Client) string {
 	t.Helper()
-	const name = "batch-local/busybox:test"
+	name := "batch-local/busybox:" + newInstance()
 	busybox, err := os.ReadFile("/bin/busybox")
 	if err != nil {
 		t.Skip("no /bin/busybox; Debian's busybox-static has it")
@@ -40,5 +41,8 @@ func shellImage(t *testing.T, engine *client.Client) string {
 	if _, err := io.Copy(io.Discard, answer); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		engine.ImageRemove(context.Background(), name, image.RemoveOptions{Force: true})
+	})
 	return name
 }
