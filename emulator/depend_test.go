@@ -49,6 +49,12 @@ var mayImport = map[string]struct {
 		others: []string{"github.com/google/uuid", "golang.org/x/sync/errgroup", "golang.org/x/time/rate", "github.com/aws/aws-sdk-go-v2/aws", "github.com/aws/aws-sdk-go-v2/credentials", "github.com/aws/aws-sdk-go-v2/service/sts"},
 		why:    "a handler that knows tasks; containers through a small interface of its own; roles from an STS by AWS's own client",
 	},
+	"emulator/secrets": {
+		ours: []string{"emulator/api", "emulator/batch"},
+		others: []string{"go.yaml.in/yaml/v3", "github.com/aws/aws-sdk-go-v2/aws", "github.com/aws/aws-sdk-go-v2/credentials", "github.com/aws/aws-sdk-go-v2/service/secretsmanager",
+			"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types", "github.com/aws/aws-sdk-go-v2/service/ssm"},
+		why: "knows references and their sources, and of jobs only account and region",
+	},
 	"emulator/logs":    {others: []string{"github.com/google/uuid", "github.com/tidwall/btree"}, why: "streams of text; it knows of no job"},
 	"emulator/clock":   {others: []string{"github.com/tidwall/btree"}, not: []string{"net", "net/http", "os"}, why: "time, and nothing else"},
 	"emulator/events":  {ours: []string{"emulator/api", "emulator/batch"}, others: []string{"github.com/google/uuid"}, not: []string{"net", "net/http", "os"}, why: "what the core tells, kept for followers"},

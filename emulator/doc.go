@@ -35,6 +35,7 @@
 //	runner/simulated  jobs as scripts of their outcome
 //	runner/runnertest the suite that every driver passes
 //	endpoint          what ECS tasks find at 169.254.170.2: metadata, statistics, credentials of roles
+//	secrets           the values that job definitions only refer to, from a file or from services beside us
 //	clock             the emulator's time: the machine's, until somebody moves it
 //	events            the latest changes of jobs, as EventBridge tells them
 //	logs              streams of what jobs print, and the CloudWatch Logs API over them
