@@ -3,13 +3,14 @@ package emulator
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net/url"
 	"os"
 	"regexp"
 	"slices"
 	"time"
+
+	"github.com/batch-local/batch-local/emulator/secrets"
 )
 
 // Config says what an emulator is like. The zero value is one with Docker, in memory, on a free port of the loopback.
@@ -124,29 +125,20 @@ func (c Config) Validate() error {
 	return c.checkSecrets()
 }
 
-// checkSecrets opens the file: what cannot be read is better known now than when the first job wants a secret.
+// checkSecrets reads the file: what is wrong with it is better known now than when the first job wants a secret.
 func (c Config) checkSecrets() error {
 	if c.Secrets == "" {
 		return nil
 	}
-	f, err := os.Open(c.Secrets)
-	if err != nil {
-		return &ConfigError{"Secrets", c.Secrets, "cannot be read: " + reason(err)}
-	}
-	defer f.Close()
-	if is, err := f.Stat(); err == nil && is.IsDir() {
+	if is, err := os.Stat(c.Secrets); err == nil && is.IsDir() {
 		return &ConfigError{"Secrets", c.Secrets, "must be a file, not a folder"}
 	}
-	return nil
-}
-
-// reason is an error of a file without its name, which was said.
-func reason(err error) string {
-	var failed *fs.PathError
-	if errors.As(err, &failed) {
-		err = failed.Err
+	_, err := secrets.New(secrets.Options{File: c.Secrets})
+	var bad *secrets.FileError
+	if errors.As(err, &bad) {
+		return &ConfigError{"Secrets", c.Secrets, "cannot be read: " + bad.Err.Error()}
 	}
-	return err.Error()
+	return err
 }
 
 // withDefaults fills in what is empty.

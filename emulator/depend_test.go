@@ -50,7 +50,7 @@ var mayImport = map[string]struct {
 		why:    "a handler that knows tasks; containers through a small interface of its own; roles from an STS by AWS's own client",
 	},
 	"emulator/secrets": {
-		ours: []string{"emulator/api", "emulator/batch"},
+		ours: []string{"emulator/batch"},
 		others: []string{"go.yaml.in/yaml/v3", "github.com/aws/aws-sdk-go-v2/aws", "github.com/aws/aws-sdk-go-v2/credentials", "github.com/aws/aws-sdk-go-v2/service/secretsmanager",
 			"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types", "github.com/aws/aws-sdk-go-v2/service/ssm"},
 		why: "knows references and their sources, and of jobs only account and region",

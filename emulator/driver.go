@@ -15,12 +15,17 @@ import (
 	"github.com/batch-local/batch-local/emulator/runner"
 	"github.com/batch-local/batch-local/emulator/runner/docker"
 	"github.com/batch-local/batch-local/emulator/runner/simulated"
+	"github.com/batch-local/batch-local/emulator/secrets"
 )
 
 func (e *Emulator) newDriver() (runner.Driver, error) {
 	c := e.config
 	if c.Driver == "simulated" {
 		return simulated.New(simulated.Options{Clock: e.clock, Outcomes: e.outcomes.of, Log: c.Log}), nil
+	}
+	values, err := c.secrets()
+	if err != nil {
+		return nil, err
 	}
 	return docker.New(docker.Options{
 		Instance:        e.instance,
@@ -31,6 +36,7 @@ func (e *Emulator) newDriver() (runner.Driver, error) {
 		Images:          mappings(c.ImageMap),
 		Environment:     c.jobEnv(),
 		Transient:       c.DataDir == "",
+		Secrets:         values,
 		Endpoint:        endpoint.New(endpoint.Options{Roles: c.roles(), Log: c.Log}),
 		HostPaths:       mappings(c.HostPaths),
 		FileSystems:     mappings(c.FileSystems),
@@ -44,6 +50,14 @@ func (c Config) roles() endpoint.Roles {
 		return endpoint.Static{}
 	}
 	return endpoint.STS{URL: c.STSEndpoint}
+}
+
+// secrets are where the values of secrets come from; nil is nowhere.
+func (c Config) secrets() (docker.Secrets, error) {
+	if c.Secrets == "" && c.SecretsEndpoint == "" {
+		return nil, nil
+	}
+	return secrets.New(secrets.Options{File: c.Secrets, Endpoint: c.SecretsEndpoint, Log: c.Log})
 }
 
 func mappings(list []Mapping) (m []docker.Mapping) {

@@ -11,5 +11,5 @@
 //
 // And the URL of a Secrets Manager and Systems Manager beside us, such as LocalStack or moto.
 //
-// Failures are told in the words of the ECS agent. No value is ever part of an error, and a [Value] does not print itself: that is tested.
+// Failures are told in the words of the ECS agent. No value is ever part of an error or of our log: that is tested.
 package secrets

@@ -2,7 +2,8 @@ package secrets
 
 import (
 	"bytes"
-	"fmt"
+	"errors"
+	"io/fs"
 	"os"
 	"strings"
 	"sync"
@@ -25,13 +26,34 @@ type entry struct {
 	fields map[string]string
 }
 
+// A FileError is a file that cannot be read, or not understood. It says where, and never what is there.
+type FileError struct {
+	Path string
+	Err  error
+}
+
+func (e *FileError) Error() string {
+	return "read the file of secrets " + e.Path + ": " + e.Err.Error()
+}
+
+func (e *FileError) Unwrap() error { return e.Err }
+
+// failed is an error of the file without its path, which a FileError says.
+func (f *file) failed(err error) error {
+	var of *fs.PathError
+	if errors.As(err, &of) {
+		err = of.Err
+	}
+	return &FileError{f.path, err}
+}
+
 // current is what the file says now. A file that cannot be read is an error, and not what it said before: a job would start with old values.
 func (f *file) current() (map[string]entry, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	info, err := os.Stat(f.path)
 	if err != nil {
-		return nil, fmt.Errorf("read the file of secrets: %w", err)
+		return nil, f.failed(err)
 	}
 	if f.entries != nil && info.ModTime().Equal(f.modified) && info.Size() == f.size {
 		return f.entries, nil
@@ -39,11 +61,11 @@ func (f *file) current() (map[string]entry, error) {
 	f.entries = nil
 	content, err := os.ReadFile(f.path)
 	if err != nil {
-		return nil, fmt.Errorf("read the file of secrets: %w", err)
+		return nil, f.failed(err)
 	}
 	entries, err := decode(bytes.NewReader(content))
 	if err != nil {
-		return nil, fmt.Errorf("read the file of secrets %s: %w", f.path, err)
+		return nil, f.failed(err)
 	}
 	f.entries, f.modified, f.size = entries, info.ModTime(), info.Size()
 	return entries, nil

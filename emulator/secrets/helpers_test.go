@@ -11,7 +11,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/batch-local/batch-local/emulator/api"
 	"github.com/batch-local/batch-local/emulator/batch"
 	"github.com/batch-local/batch-local/emulator/secrets"
 )
@@ -39,24 +38,14 @@ func resolver(t testing.TB, o secrets.Options) *secrets.Resolver {
 	return r
 }
 
-// resolve is what the values are, as texts, and what the error says.
-func resolve(t testing.TB, r *secrets.Resolver, valueFrom ...string) (texts []string, problem string) {
+// resolve is what the values are, and what the error says.
+func resolve(t testing.TB, r *secrets.Resolver, references ...string) (values []string, problem string) {
 	t.Helper()
-	var list []api.Secret
-	for _, from := range valueFrom {
-		list = append(list, api.Secret{Name: new("V" + from), ValueFrom: &from})
-	}
-	values, err := r.Resolve(t.Context(), job, list)
+	values, err := r.Resolve(t.Context(), job, references)
 	if err != nil {
 		return nil, err.Error()
 	}
-	for i, v := range values {
-		if v.Name != "V"+valueFrom[i] {
-			t.Errorf("the value at %d is called %s", i, v.Name)
-		}
-		texts = append(texts, v.Text)
-	}
-	return texts, ""
+	return values, ""
 }
 
 // services are a Secrets Manager and a Systems Manager without sockets.

@@ -45,15 +45,17 @@ func (r *Resolver) Repository(ctx context.Context, job batch.Scope, credentialsP
 	return auth.Username, auth.Password, nil
 }
 
-// Named is a mapping of the file: what a Kubernetes secret of that name holds. It is false if there is no file, or no mapping of that name in it.
-func (r *Resolver) Named(name string) (map[string]string, bool, error) {
+// Named is a mapping of the file: what a Kubernetes secret of that name holds. It is false if there is no file, or no mapping of that name in it,
+// or if it cannot be read at the moment; a pod waits then as for a secret that does not exist yet, and our log knows why.
+func (r *Resolver) Named(name string) (map[string]string, bool) {
 	if r.file == nil {
-		return nil, false, nil
+		return nil, false
 	}
 	entries, err := r.file.current()
 	if err != nil {
-		return nil, false, err
+		r.log.Warn("no secrets for pods", "error", err)
+		return nil, false
 	}
 	fields := entries[name].fields
-	return fields, fields != nil, nil
+	return fields, fields != nil
 }

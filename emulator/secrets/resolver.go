@@ -3,10 +3,10 @@ package secrets
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strings"
 
-	"github.com/batch-local/batch-local/emulator/api"
 	"github.com/batch-local/batch-local/emulator/batch"
 )
 
@@ -18,12 +18,15 @@ type Options struct {
 	Endpoint string
 	// Client is what it is asked with; nil is one with some patience.
 	Client *http.Client
+	// Log takes what nobody else is told; nil discards it.
+	Log *slog.Logger
 }
 
 // A Resolver is safe for concurrent use.
 type Resolver struct {
 	file   *file   // nil: none
 	remote *remote // nil: none
+	log    *slog.Logger
 }
 
 // ErrNoSource is what is asked for when there is nowhere to look.
@@ -31,7 +34,10 @@ var ErrNoSource = errors.New("no source of secrets is configured: start batch-lo
 
 // New reads the file, if there is one.
 func New(o Options) (*Resolver, error) {
-	r := &Resolver{}
+	r := &Resolver{log: o.Log}
+	if r.log == nil {
+		r.log = slog.New(slog.DiscardHandler)
+	}
 	if o.File != "" {
 		r.file = &file{path: o.File}
 		if _, err := r.file.current(); err != nil {
@@ -47,27 +53,25 @@ func New(o Options) (*Resolver, error) {
 	return r, nil
 }
 
-// Resolve finds the values of a container's secrets, in their order. All that could not be found are told in one error, in that order too.
-func (r *Resolver) Resolve(ctx context.Context, job batch.Scope, secrets []api.Secret) ([]Value, error) {
-	if len(secrets) == 0 {
+// Resolve finds the values of references (valueFrom), in their order. All that could not be found are told in one error, in that order too.
+func (r *Resolver) Resolve(ctx context.Context, job batch.Scope, references []string) ([]string, error) {
+	if len(references) == 0 {
 		return nil, nil
 	}
 	entries, err := r.entries()
 	if err != nil {
 		return nil, err
 	}
-	list := make([]*wanted, len(secrets))
-	for i, s := range secrets {
-		list[i] = look(entries, api.Value(s.ValueFrom), job)
+	list := make([]*wanted, len(references))
+	for i, valueFrom := range references {
+		list[i] = look(entries, valueFrom, job)
 	}
 	r.ask(ctx, list)
-	values, failed := make([]Value, len(list)), failures{}
+	values, failed := make([]string, len(list)), failures{}
 	for i, w := range list {
-		text, err := w.value()
-		if err != nil {
+		if values[i], err = w.value(); err != nil {
 			failed.add(err)
 		}
-		values[i] = Value{Name: api.Value(secrets[i].Name), Text: text}
 	}
 	if len(failed) > 0 {
 		return nil, failed

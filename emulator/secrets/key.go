@@ -4,23 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 )
-
-// A Value is a variable of a container. It does not print its text.
-type Value struct{ Name, Text string }
-
-// String implements fmt.Stringer.
-func (v Value) String() string { return v.Name + "=(secret)" }
-
-// GoString implements fmt.GoStringer.
-func (v Value) GoString() string { return fmt.Sprintf("secrets.Value{%q}", v.Name) }
-
-// LogValue implements slog.LogValuer.
-func (v Value) LogValue() slog.Value { return slog.StringValue(v.String()) }
-
-// MarshalJSON hides the text from whoever writes a record.
-func (v Value) MarshalJSON() ([]byte, error) { return json.Marshal(v.String()) }
 
 // pick takes the value of a key out of a secret's text. One that is no text is printed as Go prints it, because the agent does.
 func pick(text, key string) (string, error) {
