@@ -141,6 +141,9 @@ func (m *member) describe(f Facts, task Status, v4 bool) containerBody {
 		if task == Running {
 			body.DesiredStatus = ResourcesProvisioned
 		}
+		if f.Status == Running { // a pause that runs has done what it is for
+			body.KnownStatus = ResourcesProvisioned
+		}
 	}
 	if v4 {
 		if m.name != PauseName {
@@ -217,16 +220,18 @@ func taskTags(t batch.Task) map[string]string {
 
 // logging is the container's log driver and its options, without those that are secrets.
 func logging(t batch.Task, c batch.Container) (driver string, options map[string]string) {
-	if c.Properties != nil && c.Properties.LogConfiguration != nil && c.Properties.LogConfiguration.LogDriver != "" {
-		if l := c.Properties.LogConfiguration; l.LogDriver != api.LogDriverAwslogs {
-			return string(l.LogDriver), l.Options
-		}
-	}
-	region := t.Scope.Region
+	l := &api.LogConfiguration{}
 	if c.Properties != nil && c.Properties.LogConfiguration != nil {
-		region = cmp.Or(c.Properties.LogConfiguration.Options["awslogs-region"], region)
+		l = c.Properties.LogConfiguration
 	}
-	return string(api.LogDriverAwslogs), map[string]string{"awslogs-group": c.LogGroup, "awslogs-region": region, "awslogs-stream": c.LogStream}
+	if l.LogDriver != "" && l.LogDriver != api.LogDriverAwslogs {
+		return string(l.LogDriver), l.Options
+	}
+	options = map[string]string{"awslogs-region": t.Scope.Region}
+	maps.Copy(options, l.Options)
+	delete(options, "awslogs-stream-prefix") // is in the stream's name
+	options["awslogs-group"], options["awslogs-stream"] = c.LogGroup, c.LogStream
+	return string(api.LogDriverAwslogs), options
 }
 
 // network is what the container is on: its instance's, or a network interface of its task (runtime.md 2.8).

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/batch-local/batch-local/emulator/api"
 	"github.com/batch-local/batch-local/emulator/batch"
 	"github.com/batch-local/batch-local/emulator/endpoint"
 )
@@ -91,9 +92,7 @@ func TestNodes(t *testing.T) {
 	task := onEC2()
 	task.OwnNetwork = true
 	session := s.Open(task, endpoint.IDs{})
-	pause := running()
-	pause.facts.Status = endpoint.ResourcesProvisioned
-	session.Container(endpoint.Container{Name: endpoint.PauseName, Source: pause})
+	session.Container(endpoint.Container{Name: endpoint.PauseName, Source: running()})
 	id := session.Container(endpoint.Container{Name: "default", Source: running()})
 	got := object(t, s.Handler(), "/v4/"+id+"/task")
 	if got["KnownStatus"] != "RUNNING" {
@@ -152,6 +151,19 @@ func TestLife(t *testing.T) {
 	session.Close()
 	if status, _ := get(t, s.Handler(), "/v4/"+id); status != 404 {
 		t.Errorf("a closed session answers %d", status)
+	}
+}
+
+// TestLogging shows where the output goes, with the definition's options but for the prefix, which is in the stream's name.
+func TestLogging(t *testing.T) {
+	s := endpoint.New(endpoint.Options{})
+	task := onEC2()
+	task.Containers[0].Properties = &api.ContainerProperties{LogConfiguration: &api.LogConfiguration{LogDriver: api.LogDriverAwslogs, Options: map[string]string{
+		"awslogs-stream-prefix": "p", "awslogs-create-group": "true", "awslogs-region": "eu-west-3"}}}
+	id := s.Open(task, endpoint.IDs{}).Container(endpoint.Container{Name: "default", Source: running()})
+	want := map[string]any{"awslogs-create-group": "true", "awslogs-group": "/aws/batch/job", "awslogs-region": "eu-west-3", "awslogs-stream": "myjob/default/0123"}
+	if diff := cmp.Diff(want, object(t, s.Handler(), "/v4/"+id)["LogOptions"]); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

@@ -39,7 +39,7 @@ const (
 	ImagePulled          Status = "PULLED"
 	Created              Status = "CREATED"
 	Running              Status = "RUNNING"
-	ResourcesProvisioned Status = "RESOURCES_PROVISIONED" // a pause that runs
+	ResourcesProvisioned Status = "RESOURCES_PROVISIONED" // of a pause that runs; Running will do
 	Stopped              Status = "STOPPED"
 )
 

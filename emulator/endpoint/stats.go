@@ -58,6 +58,10 @@ func (s *sampler) sample(ctx context.Context, source Source, rates bool) (json.R
 	if err := json.Unmarshal(raw, &now); err != nil {
 		return nil, fmt.Errorf("the engine's statistics: %w", err)
 	}
+	if s.answer != nil && now.Read.Equal(s.last.Read) { // the engine has no newer one
+		s.at = time.Now()
+		return s.answer, nil
+	}
 	if rates && len(now.Networks) > 0 {
 		raw = withRates(raw, s.last, now)
 	}

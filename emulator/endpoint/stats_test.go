@@ -40,6 +40,8 @@ func TestStats(t *testing.T) {
 		time.Sleep(time.Second)
 		with := secondSample[:len(secondSample)-1] + `,"network_rate_stats":{"rx_bytes_per_sec":50,"tx_bytes_per_sec":10}}`
 		expect("the next one has", "/v4/"+id+"/stats", with)
+		time.Sleep(time.Second)
+		expect("the engine has nothing newer", "/v4/"+id+"/stats", with)
 		expect("by id", "/v4/"+id+"/task/stats", `{"`+id+`":`+with+`}`)
 	})
 }

@@ -18,8 +18,7 @@ type reference struct {
 	key, stage, version string
 }
 
-// errSecretARN has the agent's text, full stop included.
-var errSecretARN = errors.New("an invalid ARN format for the AWS Secrets Manager secret was specified. Specify a valid ARN and try again.")
+var errSecretARN = errors.New("an invalid ARN format for the AWS Secrets Manager secret was specified. Specify a valid ARN and try again.") //nolint:staticcheck // the agent's text has a full stop
 
 // parse understands a valueFrom of a job in that account and region.
 func parse(text string, job batch.Scope) (reference, error) {
