@@ -73,6 +73,8 @@ func (r reference) current() bool {
 // names are those by which a file or a Systems Manager may have it, the best one first.
 func (r reference) names() []string {
 	switch {
+	case r.secret && r.id == r.name: // only ARNs have characters added
+		return []string{r.name}
 	case r.secret:
 		short, ok := withoutSuffix(r.name)
 		if !ok {

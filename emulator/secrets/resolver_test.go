@@ -251,6 +251,7 @@ func TestBadFiles(t *testing.T) {
 func TestRepository(t *testing.T) {
 	r := resolver(t, secrets.Options{File: written(t, `
 registry: {username: u, password: p}
+my: {username: another, password: s3cret}
 text: s3cret
 empty: ""
 no-user: {password: s3cret}
@@ -264,6 +265,7 @@ no-password: {username: u}
 		"empty":                         "  asm fetching authorization data: empty secrets value",
 		"no-user":                       "  asm fetching username: AuthorizationData is malformed, empty field",
 		"no-password":                   "  asm fetching password: AuthorizationData is malformed, empty field",
+		"my-secret":                     "  ResourceNotFoundException: The task can't retrieve the secret with ARN 'my-secret' from AWS Secrets Manager. Check whether the secret exists in the specified Region",
 		"nowhere":                       "  ResourceNotFoundException: The task can't retrieve the secret with ARN 'nowhere' from AWS Secrets Manager. Check whether the secret exists in the specified Region",
 		managed + "registry-AbCdEf:k::": "  an invalid ARN format for the AWS Secrets Manager secret was specified. Specify a valid ARN and try again.",
 		"arn:aws:ssm:r:1:parameter/p":   "  an invalid ARN format for the AWS Secrets Manager secret was specified. Specify a valid ARN and try again.",
