@@ -107,25 +107,6 @@ func TestJobs(t *testing.T) {
 		same(t, "FAILED (Dependent Job failed) []", told(t, third))
 	})
 
-	t.Run("a task of several containers is not run in part", func(t *testing.T) {
-		name := "task"
-		one := func(name string) types.TaskContainerProperties {
-			return types.TaskContainerProperties{Name: &name, Image: aws.String(workload), Command: []string{"exit", "0"}, ResourceRequirements: []types.ResourceRequirement{
-				{Type: types.ResourceTypeVcpu, Value: aws.String("1")}, {Type: types.ResourceTypeMemory, Value: aws.String("32")}}}
-		}
-		_, err := c.RegisterJobDefinition(ctx, &batch.RegisterJobDefinitionInput{JobDefinitionName: &name, Type: types.JobDefinitionTypeContainer,
-			EcsProperties: &types.EcsProperties{TaskProperties: []types.EcsTaskProperties{{Containers: []types.TaskContainerProperties{one("a"), one("b")}}}}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		id := submit(t, &batch.SubmitJobInput{JobDefinition: &name})
-		s.await(id, "")
-		j := describe(ctx, t, c, id)
-		if j.Status != types.JobStatusFailed || aws.ToString(j.StatusReason) != "Task failed to start" {
-			t.Errorf("got %s (%s)", j.Status, aws.ToString(j.StatusReason))
-		}
-	})
-
 	t.Run("a timeout", func(t *testing.T) {
 		id := submit(t, &batch.SubmitJobInput{Timeout: &types.JobTimeout{AttemptDurationSeconds: aws.Int32(60)}, RetryStrategy: &types.RetryStrategy{Attempts: aws.Int32(3)}}, "trap", "5", "then", "sleep", "1h")
 		s.await(id, "RUNNING")
