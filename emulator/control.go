@@ -113,5 +113,10 @@ func (e *Emulator) Reset(ctx context.Context, scope control.Scope) error {
 	if err := e.runner.Settle(ctx); err != nil {
 		return err
 	}
+	if everything && e.powers.resetter != nil {
+		if err := e.powers.resetter.Reset(ctx); err != nil {
+			return err
+		}
+	}
 	return e.logs.Reset(func(account, region string) bool { return all(batch.Scope{Account: account, Region: region}) })
 }

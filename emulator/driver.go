@@ -86,11 +86,13 @@ func instanceOf(c Config) string {
 type powers struct {
 	execer     runner.Execer
 	reproducer runner.Reproducer
+	resetter   runner.Resetter
 }
 
 func powersOf(d runner.Driver) (p powers) {
 	p.execer, _ = d.(runner.Execer)
 	p.reproducer, _ = d.(runner.Reproducer)
+	p.resetter, _ = d.(runner.Resetter)
 	return p
 }
 

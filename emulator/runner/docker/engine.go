@@ -124,6 +124,7 @@ func (e *engine) connect(ctx context.Context) error {
 		})
 	}
 	e.set(runner.Availability{Ready: true, Version: version.Version, Endpoint: c.DaemonHost(), CPUs: machine.NCPU, MemoryMiB: machine.MemTotal / mib}, version.Arch)
+	e.driver.boxes.warm()
 	e.wakeAll() // what happened while nobody listened
 	for {
 		select {

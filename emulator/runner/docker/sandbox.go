@@ -379,6 +379,20 @@ func (s *sandboxes) reconnect(ctx context.Context, arch string) {
 	}
 }
 
+// warm has the network and the endpoint made before the first job wants them: they take as long as a whole job.
+func (s *sandboxes) warm() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || !s.relay.offered() {
+		return
+	}
+	s.making.Go(func() {
+		if _, err := s.prepare(context.Background()); err != nil {
+			s.driver.log.Debug("what jobs share could not be made ahead; the first job tries again", "error", err)
+		}
+	})
+}
+
 // sweep removes sandboxes of this instance that no container is in and that this process does not know; or all.
 func (s *sandboxes) sweep(ctx context.Context, all bool) error {
 	list, err := s.driver.client.ContainerList(ctx, container.ListOptions{All: true, Filters: ours(s.driver.options.Instance)})

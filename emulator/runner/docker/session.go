@@ -1,6 +1,8 @@
 package docker
 
 import (
+	"time"
+
 	"github.com/docker/docker/api/types/container"
 
 	"github.com/batch-local/batch-local/emulator/endpoint"
@@ -58,6 +60,24 @@ func (r *run) desireStop() {
 	defer r.sharing.Unlock()
 	if r.shared.session != nil {
 		r.shared.session.Stopping()
+	}
+}
+
+// pulling and pulled tell the endpoint when the images of the task were fetched.
+func (r *run) pulling(at time.Time) {
+	r.sharing.Lock()
+	defer r.sharing.Unlock()
+	if r.hasEndpoint() {
+		r.open(endpoint.IDs{})
+		r.shared.session.Pulling(at)
+	}
+}
+
+func (r *run) pulled(at time.Time) {
+	r.sharing.Lock()
+	defer r.sharing.Unlock()
+	if r.shared.session != nil {
+		r.shared.session.Pulled(at)
 	}
 }
 

@@ -6,10 +6,12 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/image"
 
 	"github.com/batch-local/batch-local/emulator/endpoint"
 )
@@ -20,6 +22,14 @@ type source struct {
 	// id answers the container's, and that of the sandbox whose network it has; empty is none yet.
 	id, box func() string
 	stats   sampled
+	labels  atomic.Pointer[map[string]string] // of the image
+}
+
+// image notes what the container is made of.
+func (s *source) image(is image.InspectResponse) {
+	if is.Config != nil {
+		s.labels.Store(&is.Config.Labels)
+	}
 }
 
 // Facts implements endpoint.Source.
@@ -41,6 +51,9 @@ func (s *source) Facts(ctx context.Context) (endpoint.Facts, error) {
 	}
 	if f.Status == endpoint.Stopped {
 		f.FinishedAt, f.ExitCode = instant(is.State.FinishedAt), &is.State.ExitCode
+	}
+	if labels := s.labels.Load(); labels != nil {
+		f.Labels = *labels
 	}
 	for _, m := range is.Mounts {
 		f.Volumes = append(f.Volumes, endpoint.Volume{DockerName: m.Name, Source: m.Source, Destination: m.Destination})

@@ -62,10 +62,13 @@ func (u *unit) up(ctx context.Context) error {
 	if k := u.container.Kubernetes; k != nil || u.container.Properties != nil && u.container.Properties.RepositoryCredentials != nil {
 		p.auth = func(ctx context.Context) (string, error) { return r.registryAuth(ctx, u.container) }
 	}
+	r.pulling(time.Now())
 	is, err := d.image(ctx, p)
 	if err != nil {
 		return r.pullText(u.container, err)
 	}
+	r.pulled(time.Now())
+	u.source.image(is)
 	if err := d.starts.Acquire(ctx, 1); err != nil {
 		return err
 	}

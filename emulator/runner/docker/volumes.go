@@ -9,6 +9,7 @@ import (
 	"path"
 	"strings"
 
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/docker/api/types/volume"
@@ -215,7 +216,8 @@ func (d *Driver) removeVolumes(ctx context.Context, label string) error {
 		return fmt.Errorf("list our volumes: %w", err)
 	}
 	for _, v := range list.Volumes {
-		if err := d.client.VolumeRemove(ctx, v.Name, false); err != nil {
+		// A conflict is a volume that somebody mounts.
+		if err := d.client.VolumeRemove(ctx, v.Name, false); err != nil && !cerrdefs.IsNotFound(err) && !cerrdefs.IsConflict(err) {
 			return fmt.Errorf("remove the volume %s: %w", v.Name, err)
 		}
 	}
