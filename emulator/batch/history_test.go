@@ -475,8 +475,11 @@ func request(c command) Request {
 func (s *story) report(tx *Tx, c command) {
 	name, number, _ := strings.Cut(c.name, "/")
 	r := Report{Attempt: AttemptID{s.id(name), atoi(number, 0)}, State: Running, Reason: c.args["reason"], StatusReason: c.args["statusReason"]}
-	if c.rest[0] == "exited" {
+	switch c.rest[0] {
+	case "exited":
 		r.State = Exited
+	case "lost":
+		r.State, r.HostLost = Exited, true
 	}
 	if code := c.args["code"]; code != "" {
 		r.ExitCode = new(int32(atoi(code, 0)))

@@ -1,0 +1,78 @@
+package docker_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/client"
+
+	"github.com/batch-local/batch-local/emulator/batch"
+	"github.com/batch-local/batch-local/emulator/runner"
+	"github.com/batch-local/batch-local/emulator/runner/docker"
+	"github.com/batch-local/batch-local/emulator/runner/runnertest"
+)
+
+// TestLostSandbox is decisions, behaviour 11: the sandbox of an instance is the instance, and of a task of its own its host. Who kills it has
+// taken that away; the next task finds another.
+func TestLostSandbox(t *testing.T) {
+	engine := realEngine(t)
+	instance := newInstance()
+	d, err := docker.New(docker.Options{Instance: instance, Sandboxes: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, task := range map[string]batch.Task{
+		"an instance": {Platform: batch.EC2, Host: "i-0123456789abcdef2", HostName: "ip-172-31-0-2"},
+		"a task":      {Platform: batch.Fargate, HostName: "ip-10-0-0-2.ec2.internal"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, lose := range []bool{true, false} {
+				task.Attempt = batch.AttemptID{Job: batch.JobID(instance + "-0000"), Number: 1}
+				task.Containers = []batch.Container{{Name: "default", Image: workload, Command: []string{"sleep", "1h"}, MemoryMiB: 64, MilliVCPU: 1000, LogStream: "s"}}
+				if !lose {
+					task.Containers[0].Command = []string{"exit", "4"}
+				}
+				var end batch.Report
+				err := d.Run(t.Context(), runner.Attempt{Task: task, OpenLog: (&runnertest.Logs{}).Open}, func(r batch.Report) {
+					if end = r; lose && r.State == batch.Running {
+						kill(t, engine, sandboxOf(t, engine, instance, task))
+					}
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if end.State != batch.Exited || end.HostLost != lose || lose != (end.ExitCode == nil) {
+					t.Errorf("lost: %t; it ended with %+v", lose, end)
+				}
+				if err := d.Remove(t.Context(), task.Attempt, false); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	if err := d.Close(context.Background(), false); err != nil {
+		t.Error(err)
+	}
+	if left := leftovers(t, engine, instance); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// sandboxOf is the sandbox that a task's container is in.
+func sandboxOf(t *testing.T, engine *client.Client, instance string, task batch.Task) string {
+	t.Helper()
+	all, err := engine.ContainerList(t.Context(), container.ListOptions{Filters: filters.NewArgs(filters.Arg("label", "batch-local.instance="+instance), filters.Arg("label", "batch-local.job="+string(task.Attempt.Job)))})
+	if err != nil || len(all) != 1 {
+		t.Fatalf("%d containers of the job: %v", len(all), err)
+	}
+	return all[0].HostConfig.NetworkMode[len("container:"):]
+}
+
+func kill(t *testing.T, engine *client.Client, id string) {
+	t.Helper()
+	if err := engine.ContainerKill(t.Context(), id, "KILL"); err != nil {
+		t.Error(err)
+	}
+}
