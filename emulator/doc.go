@@ -32,6 +32,7 @@
 //	httpapi           routes, decoding, errors on the wire, who may call
 //	runner            declares Driver; one goroutine for each live attempt
 //	runner/docker     jobs as containers on a Docker engine
+//	runner/docker/relay brings 169.254.170.2 from beside the jobs to the endpoint
 //	runner/simulated  jobs as scripts of their outcome
 //	runner/runnertest the suite that every driver passes
 //	endpoint          what ECS tasks find at 169.254.170.2: metadata, statistics, credentials of roles
