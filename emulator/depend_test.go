@@ -41,9 +41,10 @@ var mayImport = map[string]struct {
 		others: []string{"github.com/docker/", "github.com/google/uuid", "golang.org/x/sync/", "github.com/containerd/errdefs", "github.com/opencontainers/"},
 		why:    "the only package that knows Docker",
 	},
-	"emulator/runner/docker/relay": {others: []string{"github.com/hashicorp/yamux", "golang.org/x/sys/unix"}, why: "runs alone in a container"},
-	"emulator/runner/simulated":    {ours: []string{"emulator/api", "emulator/batch", "emulator/runner"}, not: []string{"net", "net/http", "os"}, why: "needs nothing"},
-	"emulator/runner/runnertest":   {ours: []string{"emulator/api", "emulator/batch", "emulator/runner"}, others: []string{"github.com/google/go-cmp/", "go.uber.org/goleak"}, why: "for tests of drivers"},
+	"emulator/runner/docker/relay/program": {ours: []string{"emulator/runner/docker/relay"}, why: "is the relay"},
+	"emulator/runner/docker/relay":         {others: []string{"github.com/hashicorp/yamux", "golang.org/x/sys/unix"}, why: "runs alone in a container"},
+	"emulator/runner/simulated":            {ours: []string{"emulator/api", "emulator/batch", "emulator/runner"}, not: []string{"net", "net/http", "os"}, why: "needs nothing"},
+	"emulator/runner/runnertest":           {ours: []string{"emulator/api", "emulator/batch", "emulator/runner"}, others: []string{"github.com/google/go-cmp/", "go.uber.org/goleak"}, why: "for tests of drivers"},
 	"emulator/endpoint": {
 		ours:   []string{"emulator/api", "emulator/batch"},
 		others: []string{"github.com/google/uuid", "golang.org/x/sync/errgroup", "golang.org/x/time/rate", "github.com/aws/aws-sdk-go-v2/aws", "github.com/aws/aws-sdk-go-v2/credentials", "github.com/aws/aws-sdk-go-v2/service/sts"},

@@ -36,7 +36,7 @@ func (r *run) translate(ctx context.Context, u *unit, is image.InspectResponse) 
 		return want, err
 	}
 	if c.GPUs > 0 {
-		r.driver.gpus(want, r.attempt.Attempt, int(c.GPUs))
+		r.driver.gpus(want, r.attempt.Attempt, c)
 	}
 	if c.Firelens != nil {
 		if err := r.mountRouter(ctx, u, want.host); err != nil {
@@ -135,9 +135,9 @@ func (d *Driver) refuse(t batch.Task, p *api.ContainerProperties) error {
 }
 
 // gpus gives a container some of the machine's, by number, so that jobs do not share one (runtime.md 2).
-func (d *Driver) gpus(want asked, id batch.AttemptID, n int) {
+func (d *Driver) gpus(want asked, id batch.AttemptID, c batch.Container) {
 	var ids []string
-	for _, g := range d.made.devices(id, n) {
+	for _, g := range d.made.devices(id, c.Name, int(c.GPUs)) {
 		ids = append(ids, strconv.Itoa(g))
 	}
 	want.host.DeviceRequests = []container.DeviceRequest{{DeviceIDs: ids, Capabilities: [][]string{{"gpu"}}}}

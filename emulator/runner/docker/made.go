@@ -15,7 +15,7 @@ type made struct {
 // things belong to one attempt.
 type things struct {
 	containers, volumes []string
-	gpus                []int
+	gpus                map[string][]int // by container
 	// adopted says that an earlier process may have made more.
 	adopted bool
 }
@@ -55,18 +55,24 @@ func (m *made) take(id batch.AttemptID) (things, bool) {
 	return t, ok
 }
 
-// devices gives an attempt GPUs of the engine's machine that no other one has, the lowest numbers first. How many there are only the engine's toolkit
-// knows; it refuses one that is not there.
-func (m *made) devices(id batch.AttemptID, n int) []int {
+// devices gives a container of an attempt GPUs of the engine's machine that nobody else has, the lowest numbers first. How many there are only the
+// engine's toolkit knows; it refuses one that is not there.
+func (m *made) devices(id batch.AttemptID, container string, n int) []int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.all == nil {
 		m.all = map[batch.AttemptID]things{}
 	}
+	t := m.all[id]
+	if has := t.gpus[container]; len(has) == n { // it is brought up once more
+		return has
+	}
 	used := map[int]bool{}
 	for _, t := range m.all {
-		for _, g := range t.gpus {
-			used[g] = true
+		for _, gpus := range t.gpus {
+			for _, g := range gpus {
+				used[g] = true
+			}
 		}
 	}
 	var free []int
@@ -75,8 +81,14 @@ func (m *made) devices(id batch.AttemptID, n int) []int {
 			free = append(free, g)
 		}
 	}
-	t := m.all[id]
-	t.gpus = append(t.gpus, free...)
+	t.give(container, free)
 	m.all[id] = t
 	return free
+}
+
+func (t *things) give(container string, gpus []int) {
+	if t.gpus == nil {
+		t.gpus = map[string][]int{}
+	}
+	t.gpus[container] = gpus
 }

@@ -104,8 +104,8 @@ func (r *relayer) make(ctx context.Context, network, image string) (id string, i
 
 // serve keeps a relay in the container and answers what it hands on, until the end or until the container is gone.
 func (r *relayer) serve(id string) {
-	pause := firstRetry
-	for copied := false; ; {
+	pause, copied, told := firstRetry, false, false
+	for {
 		if r.driver.engine.await(r.ctx) != nil {
 			return
 		}
@@ -128,7 +128,11 @@ func (r *relayer) serve(id string) {
 			r.driver.boxes.forgetEndpoint(id)
 			return
 		}
-		r.driver.log.Warn("the endpoint of tasks broke off; it is set up again", "error", err)
+		if !told {
+			r.driver.log.Warn("the endpoint of tasks does not answer; it is set up again and again", "error", err)
+		}
+		told = true
+		r.answers(true) // jobs must not wait for what may never come
 		select {
 		case <-time.After(pause):
 		case <-r.ctx.Done():
@@ -179,8 +183,8 @@ func (r *relayer) session(id string) error {
 		return fmt.Errorf("%w: %s", err, said)
 	}
 	r.answers(true)
-	defer r.answers(false)
 	err = server.Serve(session)
+	r.answers(false)
 	return fmt.Errorf("%w: %s", err, said)
 }
 

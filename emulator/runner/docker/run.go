@@ -28,13 +28,14 @@ func (d *Driver) Run(ctx context.Context, attempt runner.Attempt, report func(ba
 			return err
 		}
 	}
-	if err := r.prepare(ctx); err != nil {
-		var f *failure
-		if !errors.As(err, &f) {
-			return err
-		}
+	err := r.prepare(ctx)
+	var f *failure
+	switch {
+	case errors.As(err, &f):
 		report(r.refusal(f))
 		return nil
+	case err != nil && !errors.Is(context.Cause(ctx), runner.ErrStop): // what is to stop needs nothing prepared
+		return err
 	}
 	return r.conduct(ctx)
 }

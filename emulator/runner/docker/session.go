@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -39,7 +40,18 @@ func (r *run) open(known endpoint.IDs) {
 
 // adopted notes a container that an earlier process made, and goes on answering where it asks.
 func (r *run) adopted(u *unit, is container.InspectResponse) {
-	r.driver.made.change(r.attempt.Attempt, func(t *things) { t.adopted = true })
+	var gpus []int
+	for _, request := range is.HostConfig.DeviceRequests {
+		for _, id := range request.DeviceIDs {
+			if g, err := strconv.Atoi(id); err == nil {
+				gpus = append(gpus, g)
+			}
+		}
+	}
+	r.driver.made.change(r.attempt.Attempt, func(t *things) {
+		t.adopted = true
+		t.give(u.container.Name, gpus)
+	})
 	known := endpoint.Known(is.Config.Env)
 	r.sharing.Lock()
 	defer r.sharing.Unlock()

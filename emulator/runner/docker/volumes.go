@@ -130,7 +130,7 @@ func (d *Driver) hostPath(ctx context.Context, t batch.Task, given string) (stri
 	if strings.HasSuffix(clean, "/docker.sock") {
 		return "", &failure{cannotCreate, "a job never gets the container engine's socket from batch-local; with it, it would be root on this machine"}
 	}
-	disk, err := d.disk(ctx, "disk", d12(sha256.Sum256([]byte(t.Cluster))))
+	disk, err := d.disk(ctx, "disk", d12(sha256.Sum256([]byte(t.Environment))))
 	if err != nil {
 		return "", err
 	}

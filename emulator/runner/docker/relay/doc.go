@@ -3,7 +3,8 @@
 // reachable over a network, nothing is published, and no address of the engine's host is touched, so it is the same on a laptop, in a Compose stack,
 // with Docker Desktop and with an engine far away.
 //
-// The program is the emulator's own executable, copied into the container: a process whose name is [Program] is the relay and nothing else.
+// The program is the emulator's own executable, copied into the container: a process whose name is [Program] is the relay and nothing else. An emulator
+// that does not run on Linux carries one along (programs, made by scripts/build).
 package relay
 
 // Program is the path of the executable in its container, and what makes a process the relay.

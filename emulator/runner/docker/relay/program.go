@@ -15,17 +15,34 @@ import (
 // ErrNoProgram says that this process's executable cannot be the relay on an engine of that kind.
 var ErrNoProgram = errors.New("this executable does not run on the engine")
 
-// Runs says whether this process's executable can be the relay on an engine of an architecture, as Go names it.
-func Runs(arch string) bool { return runtime.GOOS == "linux" && runtime.GOARCH == arch }
+// Runs says whether there is a relay for an engine of an architecture, as Go names it.
+func Runs(arch string) bool {
+	if itself(arch) {
+		return true
+	}
+	program, _, ok := carried(arch)
+	if ok {
+		program.Close()
+	}
+	return ok
+}
+
+// itself says whether this process's executable is one.
+func itself(arch string) bool { return runtime.GOOS == "linux" && runtime.GOARCH == arch }
 
 // Write writes a tar of what the relay's container needs: the executable of this process and, if it is linked dynamically, the libraries that it loads
-// here.
+// here; or, where that does not run on the engine, the program that is carried along.
 func Write(w io.Writer, arch string) error {
-	if !Runs(arch) {
-		return fmt.Errorf("%w: it is for %s/%s, the engine is linux/%s", ErrNoProgram, runtime.GOOS, runtime.GOARCH, arch)
+	t := tar.NewWriter(w)
+	if !itself(arch) {
+		program, size, ok := carried(arch)
+		if !ok {
+			return fmt.Errorf("%w: it is for %s/%s, the engine is linux/%s, and scripts/build has put no relay into it", ErrNoProgram, runtime.GOOS, runtime.GOARCH, arch)
+		}
+		defer program.Close()
+		return errors.Join(put(t, program, size, Program), t.Close())
 	}
 	self := fmt.Sprintf("/proc/%d/exe", os.Getpid()) // also when the file was replaced or removed meanwhile, and for the loader
-	t := tar.NewWriter(w)
 	if err := add(t, self, Program); err != nil {
 		return err
 	}
@@ -51,10 +68,14 @@ func add(t *tar.Writer, path, name string) error {
 	if err != nil {
 		return err
 	}
-	if err := t.WriteHeader(&tar.Header{Name: strings.TrimPrefix(name, "/"), Mode: 0o755, Size: is.Size()}); err != nil {
+	return put(t, f, is.Size(), name)
+}
+
+func put(t *tar.Writer, content io.Reader, size int64, name string) error {
+	if err := t.WriteHeader(&tar.Header{Name: strings.TrimPrefix(name, "/"), Mode: 0o755, Size: size}); err != nil {
 		return err
 	}
-	_, err = io.Copy(t, f)
+	_, err := io.Copy(t, content)
 	return err
 }
 
