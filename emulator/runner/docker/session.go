@@ -1,7 +1,9 @@
 package docker
 
 import (
+	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -34,7 +36,7 @@ func (r *run) open(known endpoint.IDs) {
 	}
 	r.shared.session = r.driver.options.Endpoint.Open(r.attempt.Task, known)
 	if !r.attempt.SharesHost() {
-		r.shared.session.Container(endpoint.Container{Name: endpoint.PauseName, Source: &source{driver: r.driver, id: r.boxID, box: r.boxID}})
+		r.shared.session.Container(endpoint.Container{Name: endpoint.PauseName, Source: &source{driver: r.driver, name: r.called(endpoint.PauseName), id: r.boxID, box: r.boxID}})
 	}
 }
 
@@ -93,6 +95,17 @@ func (r *run) pulled(at time.Time) {
 	}
 }
 
+// called begins the name that the ECS agent would give a container (runtime.md 1).
+func (r *run) called(container string) string {
+	legal := strings.Map(func(c rune) rune {
+		if c == '-' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' {
+			return c
+		}
+		return -1
+	}, container)
+	return fmt.Sprintf("ecs-%s-%d-%s", r.attempt.Family, r.attempt.Revision, legal)
+}
+
 func (r *run) boxID() string {
 	r.sharing.Lock()
 	defer r.sharing.Unlock()
@@ -104,7 +117,7 @@ func (r *run) boxID() string {
 
 // newSource is what the endpoint asks of a unit.
 func (r *run) newSource(u *unit) *source {
-	return &source{driver: r.driver, box: r.boxID, id: func() string {
+	return &source{driver: r.driver, name: r.called(u.container.Name), box: r.boxID, id: func() string {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		return u.id

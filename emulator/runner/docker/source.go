@@ -2,9 +2,10 @@ package docker
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"net/netip"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +20,8 @@ import (
 // A source tells the endpoint of ECS tasks what a container is like.
 type source struct {
 	driver *Driver
+	// name begins what the container is called at the endpoint.
+	name string
 	// id answers the container's, and that of the sandbox whose network it has; empty is none yet.
 	id, box func() string
 	stats   sampled
@@ -46,7 +49,7 @@ func (s *source) Facts(ctx context.Context) (endpoint.Facts, error) {
 		return endpoint.Facts{}, err
 	}
 	f := endpoint.Facts{
-		Status: status(is.State), DockerID: is.ID, DockerName: strings.TrimPrefix(is.Name, "/"), ImageID: is.Image,
+		Status: status(is.State), DockerID: is.ID, DockerName: s.called(is.ID), ImageID: is.Image,
 		CreatedAt: instant(is.Created), StartedAt: instant(is.State.StartedAt),
 	}
 	if f.Status == endpoint.Stopped {
@@ -59,6 +62,12 @@ func (s *source) Facts(ctx context.Context) (endpoint.Facts, error) {
 		f.Volumes = append(f.Volumes, endpoint.Volume{DockerName: m.Name, Source: m.Source, Destination: m.Destination})
 	}
 	return f, s.network(ctx, &f)
+}
+
+// called is the container's name as the ECS agent would have given it; the engine's own is ours, for people (runtime.md 1).
+func (s *source) called(id string) string {
+	sum := sha256.Sum256([]byte(id))
+	return s.name + "-" + hex.EncodeToString(sum[:10])
 }
 
 // network adds that of the sandbox which the container joined.
@@ -112,32 +121,38 @@ func (s *source) Stats(ctx context.Context) (json.RawMessage, error) {
 	if err != nil || sample == nil {
 		return nil, err
 	}
-	box := s.box()
-	if box == "" || box == id {
-		return sample, nil
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(sample, &all); err != nil {
+		return nil, err
 	}
-	return withNetworks(ctx, s.driver, sample, box)
+	if all["name"], err = json.Marshal("/" + s.called(id)); err != nil {
+		return nil, err
+	}
+	if box := s.box(); box != "" && box != id {
+		if err := networks(ctx, s.driver, box, all); err != nil {
+			return nil, err
+		}
+	}
+	return json.Marshal(all)
 }
 
-// withNetworks adds the counters of the sandbox's network: of a container that joined it the engine tells none.
-func withNetworks(ctx context.Context, d *Driver, sample json.RawMessage, box string) (json.RawMessage, error) {
+// networks adds the counters of the sandbox's network: of a container that joined it the engine tells none.
+func networks(ctx context.Context, d *Driver, box string, all map[string]json.RawMessage) error {
 	answer, err := d.client.ContainerStatsOneShot(ctx, box)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer answer.Body.Close()
 	var of struct {
 		Networks json.RawMessage `json:"networks"`
 	}
 	if err := json.NewDecoder(answer.Body).Decode(&of); err != nil {
-		return nil, err
+		return err
 	}
-	var all map[string]json.RawMessage
-	if err := json.Unmarshal(sample, &all); err != nil || len(of.Networks) == 0 {
-		return sample, err
+	if len(of.Networks) > 0 {
+		all["networks"] = of.Networks
 	}
-	all["networks"] = of.Networks
-	return json.Marshal(all)
+	return nil
 }
 
 // statsLife is how long the engine is followed after the last question.
