@@ -22,6 +22,9 @@ type sandbox struct {
 	inside map[*run]struct{} // sandboxes.mu guards it
 }
 
+// hostAlias has the engine's machine be known to containers by the name that Docker Desktop gives it (decisions, behaviour 8).
+func hostAlias() []string { return []string{"host.docker.internal:host-gateway"} }
+
 // mode is the NetworkMode of a container in it.
 func (s *sandbox) mode() container.NetworkMode {
 	return container.NetworkMode("container:" + s.id)
@@ -255,7 +258,7 @@ func (s *sandboxes) tryMake(ctx context.Context, of, hostName string) (*sandbox,
 	}
 	host := &container.HostConfig{
 		NetworkMode: container.NetworkMode(ground.network),
-		ExtraHosts:  []string{"host.docker.internal:host-gateway"},
+		ExtraHosts:  hostAlias(),
 		LogConfig:   container.LogConfig{Type: "none"},
 		IpcMode:     "shareable", // for containers of a task that share it
 		CapDrop:     []string{"ALL"},

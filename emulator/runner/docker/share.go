@@ -40,9 +40,10 @@ func (r *run) join(ctx context.Context, host *container.HostConfig) error {
 		}
 		r.shared.box = box
 	}
-	host.NetworkMode = modeHost
 	if r.shared.box != nil {
 		host.NetworkMode = r.shared.box.mode()
+	} else {
+		host.NetworkMode, host.ExtraHosts = modeHost, hostAlias()
 	}
 	pid, ipc := namespaces(r.attempt.Task)
 	if pid == modeTask || ipc == modeTask || len(r.memoryVolumes()) > 0 {
