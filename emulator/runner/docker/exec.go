@@ -6,12 +6,10 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/pkg/stdcopy"
 	"github.com/google/uuid"
 
@@ -78,15 +76,14 @@ func (d *Driver) Exec(ctx context.Context, attempt batch.AttemptID, e runner.Exe
 
 // runningContainer finds the attempt's container of a name; the oldest if the name is empty.
 func (d *Driver) runningContainer(ctx context.Context, attempt batch.AttemptID, name string) (id string, err error) {
-	list, err := d.client.ContainerList(ctx, container.ListOptions{Filters: filters.NewArgs(
-		filters.Arg("label", labelInstance+"="+d.options.Instance),
-		filters.Arg("label", labelJob+"="+string(attempt.Job)),
-		filters.Arg("label", labelAttempt+"="+strconv.Itoa(attempt.Number)),
-	)})
+	list, err := d.client.ContainerList(ctx, container.ListOptions{Filters: ours(d.options.Instance, of(attempt)...)})
 	if err != nil {
 		return "", err
 	}
-	list = slices.DeleteFunc(list, func(c container.Summary) bool { return name != "" && c.Labels[labelContainer] != name })
+	list = slices.DeleteFunc(list, func(c container.Summary) bool {
+		is := c.Labels[labelContainer]
+		return name != "" && is != name || is == pauseName
+	})
 	if len(list) == 0 {
 		return "", runner.ErrNotRunning
 	}
