@@ -2,6 +2,7 @@ package compat
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -23,8 +24,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 )
 
-// workload is the image of testdata/workload.
-const workload = "batch-local/workload:test"
+// workload is the image of testdata/workload, and program that of testdata/sdk.
+var (
+	workload = "batch-local/workload:" + cmp.Or(os.Getenv("BATCH_LOCAL_TEST_TAG"), "test")
+	program  = "batch-local/sdk:" + cmp.Or(os.Getenv("BATCH_LOCAL_TEST_TAG"), "test")
+)
 
 // binary builds the command once for all tests.
 func binary(t *testing.T) string {

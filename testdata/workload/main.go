@@ -15,8 +15,16 @@
 //	write FILE TEXT     write a file                   cat FILE           print one
 //	get URL             print the body of an answer    listen ADDR        answer one connection with its first line
 //	connect ADDR TEXT   send a line, print the answer  host               print host name and addresses
+//	append FILE TEXT    add a line to a file           mkdir DIR          make a folder and those above it
+//	chmod MODE FILE     change permissions (octal)     ls DIR             print the names in a folder
+//	stat FILE           print mode, UID:GID and size   link FILE          print where a symbolic link goes
+//	mounts PREFIX       print target, type and options of the mounts whose target begins so
+//	id                  print user and group           limits             print NAME SOFT HARD of each limit
+//	lookup NAME         print addresses of a host      ask URL            print status, content type and body
+//	fork ACTION...      do it in a child, print how that ended, and go on
+//	try ACTION...       do it, print the error if there is one, and go on
 //
-// ADDR may name variables: connect '$MAIN:7000' hello.
+// ADDR and the URL of ask may name variables: connect '$MAIN:7000' hello.
 package main
 
 import (
@@ -118,7 +126,7 @@ func do(action string, args []string) error {
 	case "host":
 		return host()
 	default:
-		return fmt.Errorf("no such action")
+		return look(action, args)
 	}
 	return nil
 }
