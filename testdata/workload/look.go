@@ -57,7 +57,7 @@ func look(action string, args []string) error {
 	case "limits":
 		return limits()
 	case "lookup":
-		addresses, err := net.LookupHost(arg(0))
+		addresses, err := net.LookupHost(os.ExpandEnv(arg(0)))
 		fmt.Println(strings.Join(addresses, " "))
 		return err
 	case "ask":

@@ -24,7 +24,7 @@
 //	fork ACTION...      do it in a child, print how that ended, and go on
 //	try ACTION...       do it, print the error if there is one, and go on
 //
-// ADDR and the URL of ask may name variables: connect '$MAIN:7000' hello.
+// ADDR, NAME of lookup and URL of ask may have variables: connect '$MAIN:7000' hello.
 package main
 
 import (
