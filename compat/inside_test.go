@@ -298,3 +298,13 @@ func exitOf(args ...string) int {
 func matches(pattern, text string) bool {
 	return regexp.MustCompile("^(?:" + pattern + ")$").MatchString(text)
 }
+
+// eventually waits for what no event tells.
+func eventually(t *testing.T, otherwise string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !is(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("after 10 s %s", otherwise)
+		}
+	}
+}
