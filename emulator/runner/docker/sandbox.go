@@ -89,6 +89,37 @@ func (s *sandboxes) take(ctx context.Context, t batch.Task, r *run) (*sandbox, e
 	return box, err
 }
 
+// takeOver gives a task the sandbox in which an earlier process started it, as take does; nil if that is gone, which its containers survive. The endpoint
+// is set up again: its other end was in the earlier process.
+func (s *sandboxes) takeOver(ctx context.Context, t batch.Task, r *run, id string) *sandbox {
+	if id == "" {
+		return nil
+	}
+	if t.SharesHost() {
+		box, err := s.take(ctx, t, r) // by its name it is the same one
+		if err != nil {
+			s.driver.log.Warn("the sandbox of a job that was taken over is not there", "attempt", t.Attempt, "error", err)
+		}
+		return box
+	}
+	is, err := s.driver.client.ContainerInspect(ctx, id)
+	if err == nil {
+		_, err = s.prepare(ctx)
+	}
+	if err != nil {
+		s.driver.log.Warn("the sandbox of a job that was taken over is not there", "attempt", t.Attempt, "error", err)
+		return nil
+	}
+	box := &sandbox{id: is.ID, inside: map[*run]struct{}{r: {}}}
+	for _, n := range is.NetworkSettings.Networks { // it is on one
+		box.ipv4 = n.IPAddress
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.live[box.id] = box
+	return box
+}
+
 func (s *sandboxes) takeHost(ctx context.Context, t batch.Task) (*sandbox, error) {
 	s.mu.Lock()
 	h := s.hosts[t.Host]
@@ -201,8 +232,8 @@ func (s *sandboxes) refill(t batch.Task) {
 	})
 }
 
-// give takes a task's sandbox back: an instance's is counted out, a task's own is removed.
-func (s *sandboxes) give(ctx context.Context, box *sandbox, r *run) {
+// give takes a task's sandbox back: an instance's is counted out, a task's own is removed unless the task goes on in it.
+func (s *sandboxes) give(ctx context.Context, box *sandbox, r *run, goesOn bool) {
 	if box == nil {
 		return
 	}
@@ -210,7 +241,9 @@ func (s *sandboxes) give(ctx context.Context, box *sandbox, r *run) {
 	delete(box.inside, r)
 	s.mu.Unlock()
 	if box.host == "" {
-		s.remove(ctx, box)
+		if !goesOn {
+			s.remove(ctx, box)
+		}
 		return
 	}
 	s.mu.Lock()
@@ -434,6 +467,9 @@ func (s *sandboxes) isClosed() bool {
 func (s *sandboxes) knows(id string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		return false // nothing is on its way, and nobody is to come
+	}
 	if s.filled {
 		return true // it may be on its way
 	}
@@ -479,7 +515,7 @@ func (s *sandboxes) close(ctx context.Context, keep, engine bool) {
 	}
 	var removing sync.WaitGroup
 	for _, h := range hosts {
-		if h.box != nil && (!keep || h.users == 0) {
+		if h.box != nil && !keep {
 			removing.Go(func() { s.remove(ctx, h.box) })
 		}
 	}
@@ -488,7 +524,7 @@ func (s *sandboxes) close(ctx context.Context, keep, engine bool) {
 		removing.Go(func() { s.remove(ctx, box) })
 	}
 	removing.Wait()
-	// Those that an earlier process made, and whose tasks this one took over, it does not know.
+	// Those that an earlier process made it may not know; and of those that may stay, the engine knows who is in them.
 	if err := s.sweep(ctx, !keep); err != nil {
 		s.driver.log.Warn("left-over sandboxes could not be looked for", "error", err)
 	}

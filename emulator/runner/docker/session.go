@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"strings"
@@ -57,6 +58,9 @@ func (r *run) adopted(u *unit, is container.InspectResponse) {
 	known := endpoint.Known(is.Config.Env)
 	r.sharing.Lock()
 	defer r.sharing.Unlock()
+	if r.shared.box == nil && is.HostConfig != nil {
+		r.shared.box = r.driver.boxes.takeOver(context.Background(), r.attempt.Task, r, is.HostConfig.NetworkMode.ConnectedContainer())
+	}
 	if known.Container == "" || !r.hasEndpoint() {
 		return
 	}
@@ -65,6 +69,8 @@ func (r *run) adopted(u *unit, is container.InspectResponse) {
 		r.shared.session = nil
 	}
 	r.open(known)
+	r.shared.session.Pulling(instant(is.Created)) // the true times went with the earlier process; no image came later
+	r.shared.session.Pulled(instant(is.Created))
 	r.shared.session.Container(endpoint.Container{Name: u.container.Name, ID: known.Container, Source: u.source})
 }
 

@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"slices"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
@@ -165,7 +166,7 @@ func (r *run) leaveSandbox(ctx context.Context) {
 	}
 	r.sharing.Lock()
 	defer r.sharing.Unlock()
-	r.driver.boxes.give(ctx, r.shared.box, r)
+	r.driver.boxes.give(ctx, r.shared.box, r, false)
 	r.shared.box = nil
 }
 
@@ -179,6 +180,13 @@ func (r *run) leave(ctx context.Context) {
 	for _, u := range r.units {
 		u.source.stats.stop()
 	}
-	r.driver.boxes.give(ctx, r.shared.box, r)
+	r.driver.boxes.give(ctx, r.shared.box, r, r.goesOn())
 	r.shared.box = nil
+}
+
+// goesOn says whether a container runs on without us.
+func (r *run) goesOn() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !r.lost && slices.ContainsFunc(r.units, func(u *unit) bool { return u.started && u.progress.state != ended })
 }
