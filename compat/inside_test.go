@@ -28,6 +28,11 @@ func newField(t *testing.T, flags ...string) *field {
 	t.Helper()
 	needDocker(t)
 	f := &field{s: serve(t, flags...)}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the server said:\n%s", f.s.log.String())
+		}
+	})
 	f.c = f.s.batch()
 	f.ec2, _ = queue(t.Context(), t, f.c, types.CRTypeEc2)
 	f.fargate, _ = queue(t.Context(), t, f.c, types.CRTypeFargate)
