@@ -72,9 +72,9 @@ func (c condition) met(on progress) (met, never bool) {
 	return on.state == up || on.state == ended && on.ran, on.state == ended && !on.ran
 }
 
-// obstacle says why a container that has ended does not meet the condition.
+// obstacle says why a container that has ended does not meet the condition. One that never could start has an exit code, and that is what ECS looks at.
 func (c condition) obstacle(on progress) string {
-	if on.ran {
+	if on.ran || c.want == wantSuccess && on.end.code != nil {
 		return batch.NotSuccessful
 	}
 	return batch.NotStarted

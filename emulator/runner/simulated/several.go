@@ -183,7 +183,12 @@ func (p *plan) inOrder(placed time.Time) {
 // meets is when a container is as far as another needs it, or why it never is and when that is clear.
 func (p *part) meets(condition string) (time.Time, string) {
 	limit := p.start.Add(time.Duration(p.container.StartSeconds) * time.Second)
+	unable := !p.begins && p.result.ExitCode != nil // because of another one; ECS looks at the exit code that it has all the same
 	switch {
+	case unable && condition == "COMPLETE":
+		return p.end, ""
+	case unable && condition == "SUCCESS":
+		return p.end, batch.NotSuccessful
 	case !p.begins:
 		return p.end, batch.NotStarted
 	case condition == "START":
