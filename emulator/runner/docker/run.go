@@ -74,7 +74,7 @@ func (d *Driver) newRun(attempt runner.Attempt, report func(batch.Report)) *run 
 	r := &run{driver: d, attempt: attempt, report: report, conditions: conditionsOf(attempt.Task), changed: make(chan struct{}), let: make(chan struct{})}
 	for i, c := range attempt.Containers {
 		u := &unit{run: r, index: i, container: c, toStop: make(chan struct{}), name: containerName(attempt.Task, i)}
-		u.source = r.newSource(u)
+		u.source, u.vessel = r.newSource(u), u
 		r.units = append(r.units, u)
 	}
 	return r
@@ -122,6 +122,14 @@ func (r *run) conduct(ctx context.Context) error {
 	return nil
 }
 
+// A vessel is the container of a unit; in tests of what is decided here there is none.
+type vessel interface {
+	// up starts it, adopt takes over one that runs, and follow tells its end.
+	up(ctx context.Context) error
+	adopt(ctx context.Context) error
+	follow()
+}
+
 // drive takes one container from its turn to its end.
 func (r *run) drive(u *unit) {
 	e, start := r.turn(u)
@@ -131,17 +139,17 @@ func (r *run) drive(u *unit) {
 		}
 		return
 	}
-	err := u.up(r.coming)
+	err := u.vessel.up(r.coming)
 	stopped := errors.Is(context.Cause(r.coming), runner.ErrStop) && !u.started
 	if err != nil && stopped {
 		// It may run all the same, from an earlier call: then there is something to stop.
-		err = u.adopt(context.WithoutCancel(r.coming))
+		err = u.vessel.adopt(context.WithoutCancel(r.coming))
 	}
 	var f *failure
 	switch {
 	case err == nil:
 		r.started(u)
-		u.follow()
+		u.vessel.follow()
 	case stopped && errors.Is(err, errNotThere):
 		r.ended(u, end{reason: lostReason(r.attempt.Ran), stopped: true})
 	case errors.As(err, &f):
@@ -165,7 +173,10 @@ func (r *run) turn(u *unit) (e *end, start bool) {
 			ok, no := c.met(on.progress)
 			why := c.obstacle(on.progress)
 			if left, limited := on.patience(c); limited && !ok {
-				if patience = max(left, 0); left <= 0 {
+				if patience < 0 || left < patience { // the first that is over counts
+					patience = max(left, 0)
+				}
+				if left <= 0 {
 					no, why = true, batch.TooLate
 				}
 			}
@@ -231,9 +242,14 @@ func (r *run) ended(u *unit, e end) {
 	r.order = append(r.order, u.index)
 	r.mu.Unlock()
 	r.move(u, progress{state: ended, ran: ran, end: e})
-	if r.attempt.Pod == nil && (u.container.Essential || len(r.units) == 1) {
+	if r.ends(u) {
 		r.stop()
 	}
+}
+
+// ends says whether the end of a container is that of the task.
+func (r *run) ends(u *unit) bool {
+	return r.attempt.Pod == nil && (u.container.Essential || len(r.units) == 1)
 }
 
 func (r *run) move(u *unit, p progress) {
@@ -245,7 +261,7 @@ func (r *run) move(u *unit, p progress) {
 	runs := !r.running && (!r.stopping || r.attempt.Ran || len(r.units) == 1)
 	any := false
 	for _, o := range r.units {
-		runs = runs && o.progress.state != waiting
+		runs = runs && o.progress.state != waiting && !(r.ends(o) && o.progress.state == ended && !o.progress.ran)
 		any = any || o.progress.state == up
 	}
 	tell := runs && any

@@ -24,6 +24,7 @@ const (
 // A unit is one container of an attempt on its way through the engine.
 type unit struct {
 	run       *run
+	vessel    vessel // itself
 	index     int
 	container batch.Container
 	progress  progress      // run.mu guards it
