@@ -21,7 +21,7 @@ func (d *Driver) Run(ctx context.Context, attempt runner.Attempt, report func(ba
 			return err
 		}
 		if there, _ := d.made.of(attempt.Attempt); !attempt.Ran && len(there.containers) == 0 { // there is nothing to stop
-			report(batch.Report{State: batch.Exited})
+			report(r.never())
 			return nil
 		}
 		if _, err := r.there(context.WithoutCancel(ctx)); err != nil {
@@ -347,6 +347,17 @@ func isClosed(c chan struct{}) bool {
 	default:
 		return false
 	}
+}
+
+// never is the end of a task that was stopped before anything of it was made.
+func (r *run) never() batch.Report {
+	units := make([]progress, len(r.units))
+	var order []int
+	for i := range units {
+		units[i] = progress{state: ended, end: end{stopped: true, unable: true}}
+		order = append(order, i)
+	}
+	return verdict(r.attempt.Task, units, order)
 }
 
 // refusal is the end of a task that is not even tried.

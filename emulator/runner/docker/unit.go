@@ -216,12 +216,17 @@ func (u *unit) adopt(ctx context.Context) error {
 		return err
 	}
 	c, ok := there[u.container.Name]
-	if !ok || c.State == container.StateCreated {
+	if !ok {
 		return errNotThere
 	}
 	is, err := u.run.driver.client.ContainerInspect(ctx, c.ID)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case is.State.Status == container.StateCreated && is.State.Error != "": // an earlier process could not start it, and others of the task went on
+		return &failure{cannotStart, daemonPrefix + is.State.Error}
+	case is.State.Status == container.StateCreated:
+		return errNotThere
 	}
 	u.know(is.ID)
 	return u.takeOver(ctx, is)
