@@ -1,12 +1,14 @@
 package docker_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/docker/docker/api/types/container"
@@ -19,7 +21,12 @@ import (
 	"github.com/batch-local/batch-local/emulator/runner/runnertest"
 )
 
-const workload = "batch-local/workload:test"
+// Images of testdata/workload (scripts/images).
+var (
+	tag      = os.Getenv("BATCH_LOCAL_TEST_TAG")
+	workload = "batch-local/workload:" + cmp.Or(tag, "test")
+	bare     = "batch-local/workload:" + strings.TrimSuffix("bare-"+tag, "-")
+)
 
 // TestSuite runs the suite of all drivers with real containers.
 func TestSuite(t *testing.T) {
@@ -85,7 +92,7 @@ func containers(_ *testing.T, w runnertest.Work) func(*batch.Task) {
 			c.Image = "batch-local/no-such-image:1"
 		}
 		if w.NoCommand {
-			c.Image, c.Command = "batch-local/workload:bare", []string{"no-such-program"}
+			c.Image, c.Command = bare, []string{"no-such-program"}
 		}
 	}
 }
@@ -101,7 +108,7 @@ func words(w runnertest.Work) []string {
 	if w.IgnoreStop {
 		then("ignore")
 	} else if w.Wait {
-		then("trap", strconv.Itoa(w.StopExit))
+		then("trap", strconv.Itoa(w.StopExit), w.StopSays)
 	}
 	for _, line := range w.Stdout {
 		then("echo", line)

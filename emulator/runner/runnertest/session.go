@@ -113,8 +113,11 @@ func (s *session) startWith(ctx context.Context, cancel context.CancelCauseFunc,
 
 // report keeps a report and looks at what has to be true at that moment.
 func (r *run) report(p batch.Report) {
-	log := r.log()
-	closed := log == nil || log.Closed()
+	closed := true
+	for i := range r.task.Containers {
+		log := r.logOf(i)
+		closed = closed && (log == nil || log.Closed())
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.reports = append(r.reports, p)
@@ -137,7 +140,7 @@ func (r *run) report(p batch.Report) {
 		close(r.running)
 	case p.State == batch.Exited:
 		if !closed {
-			wrong("the log was still open when Exited was reported")
+			wrong("a log was still open when Exited was reported")
 		}
 		close(r.exited)
 	default:
@@ -156,8 +159,10 @@ func isClosed(c <-chan struct{}) bool {
 
 func (r *run) stream() string { return r.task.Containers[0].LogStream }
 
-// log is the log of the run's container, nil if it was not opened.
-func (r *run) log() *Log { return r.s.logs.Of(r.stream()) }
+// log is the log of the run's first container, nil if it was not opened.
+func (r *run) log() *Log { return r.logOf(0) }
+
+func (r *run) logOf(i int) *Log { return r.s.logs.Of(r.task.Containers[i].LogStream) }
 
 // await waits for something, or fails the test and says what did not happen.
 func (s *session) await(c <-chan struct{}, format string, args ...any) {
@@ -211,11 +216,15 @@ func (r *run) ends() batch.Report {
 	}
 	exited := reports[len(reports)-1]
 	ran := len(reports) > 1
-	if log := r.log(); ran != (log != nil) {
-		r.s.Errorf("%s ran: %t, but its log was opened: %t", r.task.Attempt, ran, log != nil)
-	}
-	if !ran && exited.ExitCode != nil {
-		r.s.Errorf("%s never ran, and has exit code %d", r.task.Attempt, *exited.ExitCode)
+	if several := len(r.task.Containers) > 1 || r.task.Pod != nil; several {
+		r.endsOfAll(exited)
+	} else {
+		if log := r.log(); ran != (log != nil) {
+			r.s.Errorf("%s ran: %t, but its log was opened: %t", r.task.Attempt, ran, log != nil)
+		}
+		if !ran && exited.ExitCode != nil {
+			r.s.Errorf("%s never ran, and has exit code %d", r.task.Attempt, *exited.ExitCode)
+		}
 	}
 	if ran && exited.At != 0 && exited.At < reports[0].At {
 		r.s.Errorf("%s ended %d ms before it ran", r.task.Attempt, reports[0].At-exited.At)
@@ -235,12 +244,16 @@ func (r *run) check() {
 		r.s.Errorf("%s: %s", r.task.Attempt, w)
 	}
 	r.wrong = nil // said once
-	if log := r.log(); log != nil {
+	for i, c := range r.task.Containers {
+		log := r.logOf(i)
+		if log == nil {
+			continue
+		}
 		if err := log.Misuse(); err != nil {
-			r.s.Errorf("%s: log: %v", r.task.Attempt, err)
+			r.s.Errorf("%s: log of %s: %v", r.task.Attempt, c.Name, err)
 		}
 		if isClosed(r.done) && !log.Closed() {
-			r.s.Errorf("%s: the log is open though nothing runs it", r.task.Attempt)
+			r.s.Errorf("%s: the log of %s is open though nothing runs it", r.task.Attempt, c.Name)
 		}
 	}
 }
@@ -269,6 +282,9 @@ func show(p batch.Report) string {
 	}
 	if p.StatusReason != "" {
 		text += fmt.Sprintf(" status reason %q", p.StatusReason)
+	}
+	for _, e := range p.Containers {
+		text += "; " + showEnd(e)
 	}
 	return text
 }

@@ -27,6 +27,8 @@ type Work struct {
 	// StopExit is the exit code after SIGTERM. The container has a handler for it: the first process of a container
 	// without one does not see the signal.
 	StopExit int
+	// StopSays is a line that is printed at SIGTERM.
+	StopSays string
 	// IgnoreStop does not react to SIGTERM.
 	IgnoreStop bool
 	// OutOfMemory takes more memory than the task has.
@@ -40,7 +42,7 @@ type Options struct {
 	// New makes the driver of one test. The suite closes it.
 	New func(t *testing.T) runner.Driver
 	// Make answers what makes a task do the work: it sets Image, Command and Environment of the task's one container, and
-	// more if it must. It may call t.Skip with the reason why the driver cannot do that. The work of one test may be asked for many times at once.
+	// more of it if it must; a task of several is put together of such containers. It may call t.Skip with the reason why the driver cannot do that. The work of one test may be asked for many times at once.
 	Make func(t *testing.T, w Work) func(*batch.Task)
 
 	// Reopen makes another driver over the same engine, as the next process would, when the first one was closed. It is needed for drivers that adopt.
@@ -73,7 +75,7 @@ func Suite(t *testing.T, o Options) {
 	if o.Bubble == nil {
 		o.Bubble = func(t *testing.T, f func(t *testing.T)) { f(t) }
 	}
-	tests := slices.Concat(tellTests(), startTests(), outputTests(), stopTests(), detachTests(), removeTests(), manyTests())
+	tests := slices.Concat(tellTests(), startTests(), outputTests(), stopTests(), detachTests(), removeTests(), manyTests(), severalTests(), podTests())
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			skipped := false

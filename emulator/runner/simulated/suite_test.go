@@ -31,6 +31,9 @@ func script(t *testing.T, w runnertest.Work) func(*batch.Task) {
 	if w.Rest != "" {
 		t.Skip("simulated jobs print whole lines only")
 	}
+	if w.StopSays != "" {
+		t.Skip("simulated jobs print nothing when they are stopped")
+	}
 	outcome := map[string]any{"exitCode": w.Exit, "duration": w.For.String(), "stopExitCode": w.StopExit, "ignoreStop": w.IgnoreStop, "oom": w.OutOfMemory}
 	if len(w.Stdout) > 0 {
 		outcome["logs"] = w.Stdout
