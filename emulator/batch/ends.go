@@ -24,6 +24,16 @@ func (e ContainerEnd) failed() bool {
 	return e.ExitCode != nil && *e.ExitCode != 0 || e.ExitCode == nil && e.Reason != ""
 }
 
+// NeverRan says whether a container of an ECS task that has ended was never started. Of one that went with its host, or that vanished, no exit code
+// is known either.
+func (a *Attempt) NeverRan(e ContainerEnd) bool {
+	if e.ExitCode != nil {
+		return strings.HasPrefix(e.Reason, "CannotStartContainerError: ")
+	}
+	lost := a.StatusReason == ReasonSpotTask || a.Host != "" && a.StatusReason == ReasonHostLost(a.Host)
+	return !lost && !strings.HasPrefix(e.Reason, "ContainerVanishedError: ")
+}
+
 // podReason is the statusReason of a pod that ended.
 //
 // Guess: none of the texts was seen. One that succeeded has none, as in a public capture (jobs.md 17).

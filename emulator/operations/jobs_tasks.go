@@ -19,11 +19,17 @@ func ends(a *batch.Attempt, only string) map[string]batch.ContainerEnd {
 	return all
 }
 
+// streams are the log streams of an attempt's containers by name, but for those of which it is known that they never ran.
 func streams(state *batch.State, j *batch.Job, a *batch.Attempt) map[string]string {
 	all := map[string]string{}
 	if a.StartedAt != 0 {
 		for _, s := range state.LogStreams(j, a) {
 			all[s.Container] = s.Stream
+		}
+	}
+	for _, e := range a.Containers {
+		if a.NeverRan(e) {
+			delete(all, e.Name)
 		}
 	}
 	return all
