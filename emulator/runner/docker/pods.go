@@ -172,21 +172,42 @@ const (
 	lastMountRetry  = 30 * time.Second
 )
 
-// secretVolume is a folder with a file for each key of a secret. While it is missing the pod waits, as real ones do, unless it is optional.
-func (r *run) secretVolume(ctx context.Context, v api.EksVolume) (name, folder string, err error) {
-	var keys map[string]string
+// secret answers the keys of a secret of a volume. While it is missing the pod waits, as real ones do, unless it is optional.
+func (r *run) secret(ctx context.Context, v api.EksVolume) (map[string]string, error) {
 	for pause := firstMountRetry; ; pause = min(2*pause, lastMountRetry) {
-		found, ok := r.driver.named(api.Value(v.Secret.SecretName))
-		keys = found
+		keys, ok := r.driver.named(api.Value(v.Secret.SecretName))
 		if ok || api.Value(v.Secret.Optional) {
-			break
+			return keys, nil
 		}
 		r.driver.log.Warn("a pod waits for a secret, which --secrets does not have", "attempt", r.attempt.Attempt, "secret", api.Value(v.Secret.SecretName))
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
-			return "", "", ctx.Err()
+			return nil, ctx.Err()
 		}
+	}
+}
+
+// awaitSecrets returns when all secrets that a container mounts are there. Whoever waits must not be counted among those who are brought up.
+func (r *run) awaitSecrets(ctx context.Context, k *api.EksContainer) error {
+	if k == nil {
+		return nil
+	}
+	for _, m := range k.VolumeMounts {
+		if v, ok := r.podVolume(api.Value(m.Name)); ok && v.Secret != nil {
+			if _, err := r.secret(ctx, v); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// secretVolume is a folder with a file for each key of a secret.
+func (r *run) secretVolume(ctx context.Context, v api.EksVolume) (name, folder string, err error) {
+	keys, err := r.secret(ctx, v)
+	if err != nil {
+		return "", "", err
 	}
 	var files []batch.File
 	for key, text := range keys {

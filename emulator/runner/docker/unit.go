@@ -70,6 +70,9 @@ func (u *unit) up(ctx context.Context) error {
 	}
 	r.pulled(time.Now())
 	u.source.image(is)
+	if err := r.awaitSecrets(ctx, u.container.Kubernetes); err != nil {
+		return err
+	}
 	if err := d.starts.Acquire(ctx, 1); err != nil {
 		return err
 	}
