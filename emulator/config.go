@@ -34,6 +34,8 @@ type Config struct {
 	// Lifelike has changes of state take about as long as on AWS, in the emulator's time; Quotas keeps the service's quotas on how many resources
 	// there may be.
 	Lifelike, Quotas bool
+	// PodLogs keeps what pods print, in the log group /aws/batch/eks and the stream <name of the pod>/<name of the container>. AWS keeps nothing.
+	PodLogs bool
 	// MemoryBudget (MiB; default the machine's memory less a reserve) and CPUOvercommit (default 4, times the machine's processors) bound what runs
 	// at the same time. The simulated driver has no bounds.
 	MemoryBudget  int64

@@ -17,7 +17,7 @@ type containerLog struct{ writer *logs.Writer }
 // openLog opens the stream of a container. It makes a group that is missing, and joins no lines if the pattern is none: what speaks
 // against a log is for checkLog to say, and a driver that does not ask takes every log.
 func (e *Emulator) openLog(t batch.Task, c batch.Container) (runner.Log, error) {
-	if c.LogGroup == "" { // another log driver takes the output; nothing of it is kept here
+	if c.LogGroup == "" { // another log driver takes the output, or nobody; nothing of it is kept here
 		return runner.DiscardLog{}, nil
 	}
 	w, err := e.logs.Create(logKey(t, c))

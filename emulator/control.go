@@ -27,6 +27,7 @@ func (e *Emulator) Info() Info {
 		Region:    e.config.Region,
 		Limits:    e.limits(),
 		DataDir:   e.config.DataDir,
+		PodLogs:   e.config.PodLogs,
 		Clock:     e.Clock(),
 	}
 }

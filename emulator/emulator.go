@@ -87,7 +87,7 @@ func (e *Emulator) open() error {
 		return fmt.Errorf("open the logs: %w", err)
 	}
 	e.events = events.New(e.instance)
-	options := engine.Options{Clock: e.clock, State: batch.Options{Retention: c.JobRetention.Milliseconds(), Lifelike: c.Lifelike, Quotas: c.Quotas}, Observe: e.events.Observe}
+	options := engine.Options{Clock: e.clock, State: batch.Options{Retention: c.JobRetention.Milliseconds(), Lifelike: c.Lifelike, Quotas: c.Quotas, PodLogs: c.PodLogs}, Observe: e.events.Observe}
 	if e.journal != nil {
 		options.Journal = e.journal
 	}

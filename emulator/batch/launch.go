@@ -82,7 +82,7 @@ func (s *State) ecsTask(t *Task, j *Job, a *Attempt, b Blueprint) {
 }
 
 // LogStreams are where the output of an attempt goes: for each container the log group and the stream, by its name. A stream exists once the
-// container has run (events-logs-schedules.md 2.1).
+// container has run (events-logs-schedules.md 2.1). Pods have none, also where their output is kept: DescribeJobs shows none.
 func (s *State) LogStreams(j *Job, a *Attempt) []LogStream {
 	if j.Service != nil {
 		return []LogStream{trainingStream(j, a)}

@@ -18,6 +18,12 @@ const (
 	PodStartError = "StartError" // exit code 128: the container was made, and its program could not be started
 )
 
+// PodLogGroup is where what pods print is kept, if it is: in the stream PodLogStream.
+const PodLogGroup = "/aws/batch/eks"
+
+// PodLogStream is the stream of a pod's container. DescribeJobs does not tell it: on AWS there is none (runtime.md 5.4).
+func PodLogStream(pod, container string) string { return pod + "/" + container }
+
 // podDefaultName is what Batch calls an only container without a name (runtime.md 5.2).
 const podDefaultName = "Default"
 
@@ -47,7 +53,7 @@ func (s *State) isPod(j *Job) bool {
 }
 
 // podTask fills in what a task of eksProperties has: init containers first, in the order in which they run. It has no role, a service account
-// speaks for it, and no log stream.
+// speaks for it, and its output is kept only if that was asked for.
 func (s *State) podTask(t *Task, j *Job, a *Attempt) {
 	t.Pod = s.PodOf(j, a)
 	p := t.Pod.Properties
@@ -62,6 +68,13 @@ func (s *State) podTask(t *Task, j *Job, a *Attempt) {
 	}
 	for i := range p.Containers {
 		t.Containers = append(t.Containers, podContainer(&p.Containers[i], false, system))
+	}
+	if !s.options.PodLogs {
+		return
+	}
+	for i := range t.Containers {
+		c := &t.Containers[i]
+		c.LogGroup, c.LogStream = PodLogGroup, PodLogStream(t.Pod.Name, c.Name)
 	}
 }
 

@@ -148,3 +148,27 @@ func TestTaskOfSeveralContainers(t *testing.T) {
 		t.Errorf("%+v", b)
 	}
 }
+
+// TestPodLogs: what a pod prints has a place only if it is to be kept, init containers too; DescribeJobs is told of none.
+func TestPodLogs(t *testing.T) {
+	s, task := placedPod(t, api.EksPodProperties{Containers: pods("a,b"), InitContainers: pods("i")}, nil)
+	j := s.state.jobs[task.Attempt.Job]
+	told := func() (places []string) {
+		task, _ := s.state.TaskOf(j)
+		for _, c := range task.Containers {
+			places = append(places, c.LogGroup+" "+c.LogStream)
+		}
+		return places
+	}
+	if diff := cmp.Diff([]string{" ", " ", " "}, told()); diff != "" {
+		t.Errorf("by default (-want +got):\n%s", diff)
+	}
+	s.state.Use(Options{PodLogs: true})
+	pod := "/aws/batch/eks " + task.Pod.Name
+	if diff := cmp.Diff([]string{pod + "/i", pod + "/a", pod + "/b"}, told()); diff != "" {
+		t.Errorf("kept (-want +got):\n%s", diff)
+	}
+	if streams := s.state.LogStreams(j, j.Attempt()); len(streams) > 0 {
+		t.Errorf("it has log streams: %v", streams)
+	}
+}

@@ -63,6 +63,8 @@ type Options struct {
 	Lifelike bool
 	// Quotas says that the service's quotas on how many resources there may be are kept (resources.md 0.7).
 	Quotas bool
+	// PodLogs says that what pods print is kept, in PodLogGroup. AWS keeps nothing of it.
+	PodLogs bool
 }
 
 // Host is whether attempts can be started at all, and how much they may take together. Without Ready jobs wait as RUNNABLE with the reason.

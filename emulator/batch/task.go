@@ -68,7 +68,7 @@ type Container struct {
 	MilliLimit int64
 	MemoryMiB  int64
 	GPUs       int32
-	// LogGroup and LogStream take the output, in LogRegion if that is not the job's own. Without a group another log driver does.
+	// LogGroup and LogStream take the output, in LogRegion if that is not the job's own. Without a group another log driver does, or nobody.
 	LogGroup, LogStream, LogRegion string
 	// Essential says that its end is that of the task; DependsOn are containers that come before it. Of ecsProperties.
 	Essential bool

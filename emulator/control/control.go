@@ -70,7 +70,9 @@ type Info struct {
 	Region    string   `json:"region"`
 	Limits    Limits   `json:"limits"`
 	DataDir   string   `json:"dataDir,omitempty"`
-	Clock     Clock    `json:"clock"`
+	// PodLogs says that what pods print is kept.
+	PodLogs bool  `json:"podLogs"`
+	Clock   Clock `json:"clock"`
 }
 
 // Engine is the container engine behind the driver. State is "ready", "absent" or, for a driver that has none, "none".

@@ -92,6 +92,11 @@ func TestLoad(t *testing.T) {
 			want:  func(s *Settings) { s.Emulator.AllowPrivileged = true },
 		},
 		{
+			name:    "one that stands alone, in a variable",
+			environ: []string{"BATCH_LOCAL_POD_LOGS=1"},
+			want:    func(s *Settings) { s.Emulator.PodLogs = true },
+		},
+		{
 			name:    "and one that takes the variable back",
 			words:   []string{"--allow-privileged=false"},
 			environ: []string{"BATCH_LOCAL_ALLOW_PRIVILEGED=true"},

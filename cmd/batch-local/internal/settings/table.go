@@ -96,6 +96,11 @@ func table() []setting {
 			field: func(s *Settings) any { return &s.Emulator.Quotas },
 		},
 		{
+			name: "pod-logs", fallback: "false", check: truth,
+			help:  "keep what pods print, in the log group /aws/batch/eks (default: no, as AWS)",
+			field: func(s *Settings) any { return &s.Emulator.PodLogs },
+		},
+		{
 			name: "memory-budget", placeholder: "MiB", check: size,
 			help:  "memory of all jobs that run at once (default: the engine's less a reserve)",
 			field: func(s *Settings) any { return &s.Emulator.MemoryBudget },
