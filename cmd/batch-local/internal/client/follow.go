@@ -10,7 +10,7 @@ import (
 )
 
 // logPause is the time between two looks at the log of a running job. CloudWatch Logs has no call that waits for the next
-// line (StartLiveTail answers once a second), so this one thing is asked for again and again.
+// line (StartLiveTail answers once a second), so this one thing is asked for again and again: of several containers as often as of one.
 const logPause = 100 * time.Millisecond
 
 // lookAgain is the time after which a job is looked at although its status is the same: the reason why it waits may have
@@ -21,6 +21,8 @@ const lookAgain = time.Second
 type Observer struct {
 	Seen  func(types.JobDetail) // each time the job is found changed; may be nil
 	Lines func([]Line) error    // in order; an error ends the following
+
+	Container string // whose lines are told; empty is all
 }
 
 // Follow tells what happens to a job until it has ended, and answers it as it is then. Every line has been told by then.
@@ -30,8 +32,8 @@ func (c *Client) Follow(ctx context.Context, id string, tell Observer) (types.Jo
 	looks := make(chan look)
 	go c.watch(ctx, id, looks)
 
-	transcript := c.Transcript()
-	ticker := time.NewTicker(logPause)
+	transcript, pause := c.Transcript(tell.Container), logPause
+	ticker := time.NewTicker(pause)
 	defer ticker.Stop()
 	for {
 		select {
@@ -56,6 +58,10 @@ func (c *Client) Follow(ctx context.Context, id string, tell Observer) (types.Jo
 		case <-ticker.C:
 			if err := transcript.Read(ctx, tell.Lines); err != nil {
 				return types.JobDetail{}, err
+			}
+			if next := logPause * time.Duration(max(transcript.asked, 1)); next != pause {
+				pause = next
+				ticker.Reset(pause)
 			}
 		}
 	}
@@ -93,7 +99,8 @@ func (c *Client) watch(ctx context.Context, id string, looks chan<- look) {
 }
 
 func same(a, b types.JobDetail) bool {
-	return a.Status == b.Status && aws.ToString(a.StatusReason) == aws.ToString(b.StatusReason) && len(a.Attempts) == len(b.Attempts)
+	return a.Status == b.Status && aws.ToString(a.StatusReason) == aws.ToString(b.StatusReason) &&
+		len(a.Attempts) == len(b.Attempts) && len(a.EksAttempts) == len(b.EksAttempts)
 }
 
 // after is the status to wait for; "" is the end.

@@ -154,15 +154,3 @@ func (c *Client) unknown(said string) error {
 func Ended(job types.JobDetail) bool {
 	return job.Status == types.JobStatusSucceeded || job.Status == types.JobStatusFailed
 }
-
-// ExitCode is what a command that stands for the job ends with: the container's own, but never 0 for a job that failed.
-func ExitCode(job types.JobDetail) int {
-	code := 0
-	if job.Container != nil {
-		code = int(aws.ToInt32(job.Container.ExitCode))
-	}
-	if job.Status == types.JobStatusFailed && code == 0 {
-		return 1
-	}
-	return code
-}

@@ -42,13 +42,44 @@ func (p *program) ownAddress() (string, error) {
 	return client.BaseURL(s.Emulator.Listen[0]), nil
 }
 
+// containerFlag gives a command --container and answers where its value will be.
+func (p *program) containerFlag(cmd *cobra.Command, endpoint *string, help string) *string {
+	name := cmd.Flags().StringP("container", "c", "", help)
+	_ = cmd.RegisterFlagCompletionFunc("container", p.completeContainers(endpoint))
+	return name
+}
+
+// completionTime is how long a person waits for what could come next.
+const completionTime = 2 * time.Second
+
+// completeContainers offers the containers of the job that was named before.
+func (p *program) completeContainers(endpoint *string) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if len(args) == 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		ctx, cancel := context.WithTimeout(cmd.Context(), completionTime)
+		defer cancel()
+		c, err := p.connect(ctx, *endpoint)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveError
+		}
+		defer c.Close()
+		job, err := c.Find(ctx, args[0])
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveError
+		}
+		return client.Containers(job), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
+	}
+}
+
 // completeJobs offers the jobs there are for the next word.
 func (p *program) completeJobs(endpoint *string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		if len(args) > 0 {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		ctx, cancel := context.WithTimeout(cmd.Context(), 2*time.Second)
+		ctx, cancel := context.WithTimeout(cmd.Context(), completionTime)
 		defer cancel()
 		c, err := p.connect(ctx, *endpoint)
 		if err != nil {

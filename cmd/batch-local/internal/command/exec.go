@@ -45,7 +45,7 @@ outputs are ours, and it has no input unless -i hands ours on.`,
 	}
 	endpoint := endpointFlag(cmd)
 	flags := cmd.Flags()
-	flags.StringVarP(&e.Container, "container", "c", "", "run it in the container of this `NAME` (default: the only one, or the first)")
+	container := p.containerFlag(cmd, endpoint, "run it in the container of this `NAME` (default: the only one, or the first)")
 	input := flags.BoolP("interactive", "i", false, "hand our input on (default: on a terminal)")
 	tty := flags.BoolP("tty", "t", false, "give the command a terminal (default: on a terminal)")
 	cmd.ValidArgsFunction = p.completeJobs(endpoint)
@@ -53,7 +53,7 @@ outputs are ours, and it has no input unless -i hands ours on.`,
 		here := term.IsTerminal(int(p.in.Fd())) && terminal(p.out)
 		either := func(name string, given bool) bool { return given || here && !flags.Changed(name) }
 		e.TTY = either("tty", *tty)
-		e.Stdout, e.Stderr, e.Command = p.out, p.err, args[1:]
+		e.Container, e.Stdout, e.Stderr, e.Command = *container, p.out, p.err, args[1:]
 		if either("interactive", *input) {
 			e.Stdin = p.in
 		}

@@ -18,7 +18,7 @@ import (
 func (p *program) follow(ask, calls context.Context, c *client.Client, id string, r request) error {
 	p.say("job %s: %s, %s vCPU, %s MiB, %s", id, r.image, &r.vcpus, &r.memory, r.platform())
 	var (
-		print, unwritten = p.untilBroken(p.printer(false))
+		print, unwritten = p.untilBroken(p.printer(false, nil))
 		interrupted      = ask.Done()
 		late             = after(r.limit)
 		timedOut         bool
@@ -104,8 +104,8 @@ func (p *program) progress() func(types.JobDetail) {
 		}
 		last = job
 		line := fmt.Sprintf("  %-9s %6s", job.Status, rough(time.Since(start)))
-		if client.Ended(job) && job.Container != nil && job.Container.ExitCode != nil {
-			line += fmt.Sprintf("  exit code %d", *job.Container.ExitCode)
+		if code := client.ResultOf(job).ExitCode; client.Ended(job) && code != nil {
+			line += fmt.Sprintf("  exit code %d", *code)
 		}
 		if why != "" && job.Status != types.JobStatusSucceeded {
 			line += "  " + printable(why)

@@ -17,7 +17,9 @@ func (p *program) wait() *cobra.Command {
 beginning of one, or a name (then the newest job of that name).
 
 The exit code is the job's own, 1 if it failed without one, and 124 if --timeout
-passed. With --until it is 0 when the job is that far, unless it has failed since.`,
+passed. Of several containers it is that of the first essential one that failed, of
+a pod that of the first that failed. With --until it is 0 when the job is that far,
+unless it has failed since.`,
 		Example: `  batch-local wait 4f1c && echo it worked
   batch-local wait nightly --until RUNNING --timeout 90s`,
 		Args: exactly("JOB"),
