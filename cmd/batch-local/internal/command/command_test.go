@@ -98,6 +98,34 @@ func TestTableTakesControlCharactersOut(t *testing.T) {
 	}
 }
 
+// TestPrinter: one container's lines are as they came; of several each begins with a name, also within an event.
+func TestPrinter(t *testing.T) {
+	at := time.UnixMilli(1700000000000)
+	lines := []client.Line{{Time: at, Text: "one", Container: "a"}, {Time: at, Text: "two\n  lines\n", Container: "long"}, {Time: at, Container: "a"}}
+	for name, c := range map[string]struct {
+		times      bool
+		containers []string
+		want       string
+	}{
+		"one":     {false, []string{"a"}, "one\ntwo\n  lines\n\n\n"},
+		"several": {false, []string{"a", "long"}, "a    | one\nlong | two\nlong |   lines\na    | \n"},
+		"times": {true, []string{"a", "long"}, "a    | 2023-11-14T22:13:20.000Z one\nlong | 2023-11-14T22:13:20.000Z two\n" +
+			"long | 2023-11-14T22:13:20.000Z   lines\na    | 2023-11-14T22:13:20.000Z \n"},
+		"one with times": {true, nil, "2023-11-14T22:13:20.000Z one\n2023-11-14T22:13:20.000Z two\n  lines\n\n2023-11-14T22:13:20.000Z \n"},
+	} {
+		var b bytes.Buffer
+		if err := (&program{out: &b}).printer(c.times, c.containers)(lines); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(c.want, b.String()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	if got := fronts([]string{"a", "b"}, true)("b"); got != "\x1b[33mb | \x1b[0m" {
+		t.Errorf("on a terminal it is %q", got)
+	}
+}
+
 func TestQuote(t *testing.T) {
 	for value, want := range map[string]string{"http://127.0.0.1:1": "http://127.0.0.1:1", "": "''", "a b": "'a b'", "it's": `'it'\''s'`, "$(x)": "'$(x)'"} {
 		if got := quote(value, `'\''`); got != want {

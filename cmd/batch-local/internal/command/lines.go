@@ -14,7 +14,7 @@ import (
 // printer writes lines of a log to standard output, all that came together in one go. If there are several containers, each line begins with the name
 // of its own.
 func (p *program) printer(times bool, containers []string) func([]client.Line) error {
-	front := p.fronts(containers)
+	front := fronts(containers, p.coloured())
 	return func(lines []client.Line) error {
 		w := bufio.NewWriter(p.out)
 		for _, line := range lines {
@@ -34,8 +34,8 @@ func (p *program) printer(times bool, containers []string) func([]client.Line) e
 	}
 }
 
-// fronts is what lines of each container begin with: names of one width, on a terminal in colours.
-func (p *program) fronts(containers []string) func(container string) string {
+// fronts is what lines of each container begin with: names of one width.
+func fronts(containers []string, coloured bool) func(container string) string {
 	if len(containers) < 2 {
 		return func(string) string { return "" }
 	}
@@ -43,7 +43,6 @@ func (p *program) fronts(containers []string) func(container string) string {
 	for _, name := range containers {
 		width = max(width, len(name))
 	}
-	coloured := p.coloured()
 	all := make(map[string]string, len(containers))
 	for i, name := range containers {
 		front := printable(name) + strings.Repeat(" ", width-len(name)) + " | "
