@@ -3,6 +3,7 @@ package compat
 import (
 	"bytes"
 	"context"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
@@ -134,6 +135,19 @@ func TestLogs(t *testing.T) {
 		out, err := s.logs().GetLogEvents(ctx, &cloudwatchlogs.GetLogEventsInput{LogGroupName: aws.String("/aws/batch/eks"), LogStreamName: &stream})
 		if err != nil || len(out.Events) != 1 || *out.Events[0].Message != "fetched" {
 			t.Errorf("stream %s has %v, %v", stream, out, err)
+		}
+	})
+	t.Run("colours on a terminal", func(t *testing.T) {
+		if _, err := exec.LookPath("script"); err != nil {
+			t.Skip("no script(1), which has terminals")
+		}
+		for variable, want := range map[string]string{"NO_COLOR=": "\x1b[36mfetch | \x1b[0mfetched\r\n", "NO_COLOR=1": "fetch | fetched\r\n"} {
+			cmd := s.command(ctx)
+			cmd.Path, cmd.Args = "/usr/bin/script", []string{"script", "-qec", binary(t) + " logs pod", "/dev/null"}
+			cmd.Env = append(cmd.Env, "TERM=xterm", variable)
+			if out, err := cmd.Output(); err != nil || !strings.HasPrefix(string(out), want) {
+				t.Errorf("with %s: %q, %v", variable, out, err)
+			}
 		}
 	})
 	s.stop()

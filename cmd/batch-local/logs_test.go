@@ -198,6 +198,12 @@ func TestLogsOfOne(t *testing.T) {
 	s.run("logs there -c default", "", 0, "one", "two")
 	id := s.submit("file", "tasks", container(&types.LogConfiguration{LogDriver: types.LogDriverJsonFile}))
 	s.run("logs -f file", "job "+id+" has no log here: what it prints goes to the log driver json-file", 0)
+	// Events of several lines are kept when the next one begins, with the time at which they began.
+	joined := container(&types.LogConfiguration{LogDriver: types.LogDriverAwslogs, Options: map[string]string{"awslogs-multiline-pattern": "^E"}})
+	joined.ContainerProperties.Environment = scripted(`{"duration":"900ms","logs":["E1"," at","E2"]}`)
+	s.submit("joined", "tasks", joined)
+	s.run("logs -f joined", "", 0, "E1", " at", "", "E2", "")
+	s.run("logs joined", "", 0, "E1", " at", "", "E2", "")
 	s.submit("only", "tasks", task(part{"only", `{"logs":["one"],"exitCode":9}`, false, elsewhere}))
 	s.run("wait only", "", 9)
 	s.run("logs only", "", 0, "one")
