@@ -5,6 +5,7 @@
 //	interrupt.go  Ctrl-C, once and twice
 //	connect.go    --endpoint, and the client for it
 //	output.go     --output: tables and JSON
+//	lines.go      lines of logs, and whose they are
 //
 // Exit codes: 0 all is well, 1 failed, 2 bad usage, 124 a time limit of ours; run and wait end with the job's own,
 // exec with that of its command.
