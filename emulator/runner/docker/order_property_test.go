@@ -85,6 +85,32 @@ func drawPlay(t *rapid.T) play {
 	return p
 }
 
+// coincides says whether two things happened in the same instant that have nothing to do with each other: either may have come first, and the rules do not know
+// which.
+func (p play) coincides(s *stage) bool {
+	instants := []int{p.stop, p.detach}
+	if p.stop < 0 {
+		instants[0] = -2
+	}
+	for i, is := range p.parts {
+		begun, turned := s.begun[i]
+		at, ran := s.up[i]
+		ended := s.ended[i]
+		told, asked := s.told[i]
+		switch {
+		case ran:
+			instants = append(instants, at)
+			if is.runs >= 0 && ended == at+is.runs || asked && ended == told+is.obeys {
+				instants = append(instants, ended)
+			}
+		case turned && is.fails && ended == begun+is.pull:
+			instants = append(instants, ended)
+		}
+	}
+	slices.Sort(instants)
+	return len(slices.Compact(slices.Clone(instants))) != len(instants)
+}
+
 func (p play) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "pod %t, stop %d, detach %d", p.pod, p.stop, p.detach)
@@ -484,6 +510,9 @@ func TestOrder(t *testing.T) {
 			p := drawPlay(r)
 			var s *stage
 			synctest.Test(t, func(*testing.T) { s = p.act() }) // what waits for ever fails here
+			if p.coincides(s) {
+				continue
+			}
 			for _, text := range p.judge(s) {
 				r.Error(text)
 			}
