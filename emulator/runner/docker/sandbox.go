@@ -22,8 +22,8 @@ type sandbox struct {
 	inside map[*run]struct{} // sandboxes.mu guards it
 }
 
-// hostAlias has the engine's machine be known to containers by the name that Docker Desktop gives it (decisions, behaviour 8).
-func hostAlias() []string { return []string{"host.docker.internal:host-gateway"} }
+// extraHosts has the engine's machine be known to containers by the name that Docker Desktop gives it (decisions, behaviour 8).
+func extraHosts() []string { return []string{hostAlias + ":host-gateway"} }
 
 // mode is the NetworkMode of a container in it.
 func (s *sandbox) mode() container.NetworkMode {
@@ -43,6 +43,8 @@ type sandboxes struct {
 	filled bool // somebody has asked for a task's own
 	closed bool
 	live   map[string]*sandbox // that this process made or took over, by id
+
+	machine string // the address of the engine's machine; empty: not known
 
 	preparing sync.Mutex
 	relay     *relayer
@@ -291,7 +293,7 @@ func (s *sandboxes) tryMake(ctx context.Context, of, hostName string) (*sandbox,
 	}
 	host := &container.HostConfig{
 		NetworkMode: container.NetworkMode(ground.network),
-		ExtraHosts:  hostAlias(),
+		ExtraHosts:  extraHosts(),
 		LogConfig:   container.LogConfig{Type: "none"},
 		IpcMode:     "shareable", // for containers of a task that share it
 		CapDrop:     []string{"ALL"},
@@ -323,6 +325,7 @@ func (s *sandboxes) tryMake(ctx context.Context, of, hostName string) (*sandbox,
 	for _, n := range is.NetworkSettings.Networks { // it is on one
 		box.ipv4 = n.IPAddress
 	}
+	s.findMachine(ctx, id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.live[box.id] = box
@@ -407,7 +410,7 @@ func (s *sandboxes) forget() {
 // have left some.
 func (s *sandboxes) reconnect(ctx context.Context, arch string) {
 	s.mu.Lock()
-	s.arch = arch
+	s.arch, s.machine = arch, ""
 	s.mu.Unlock()
 	s.forget()
 	if err := s.sweep(ctx, false); err != nil {

@@ -44,7 +44,7 @@ func (r *run) join(ctx context.Context, host *container.HostConfig) error {
 	if r.shared.box != nil {
 		host.NetworkMode = r.shared.box.mode()
 	} else {
-		host.NetworkMode, host.ExtraHosts = modeHost, hostAlias()
+		host.NetworkMode, host.ExtraHosts = modeHost, extraHosts()
 	}
 	pid, ipc := namespaces(r.attempt.Task)
 	if pid == modeTask || ipc == modeTask || len(r.memoryVolumes()) > 0 {

@@ -120,6 +120,7 @@ func (u *unit) create(ctx context.Context, want asked) error {
 	if err := d.boxes.relay.await(ctx); err != nil {
 		return err
 	}
+	d.byAddress(want.config.Env)
 	// A stop does not cut the call short: the engine would make the container all the same, and nobody would know it.
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), createTime)
 	defer cancel()
