@@ -37,7 +37,7 @@ func (e *Emulator) newDriver() (runner.Driver, error) {
 		Environment:     c.jobEnv(),
 		Transient:       c.DataDir == "",
 		Secrets:         values,
-		Endpoint:        endpoint.New(endpoint.Options{Roles: c.roles(), Log: c.Log}),
+		Endpoint:        endpoint.New(endpoint.Options{Roles: c.roles(), Other: e.forJobs(), Log: c.Log}),
 		HostPaths:       mappings(c.HostPaths),
 		FileSystems:     mappings(c.FileSystems),
 		Log:             c.Log,

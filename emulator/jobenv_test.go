@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"runtime"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -31,7 +32,25 @@ func TestJobEnv(t *testing.T) {
 			t.Errorf("on the host's network, %s: %s", given, got)
 		}
 	}
-	c := Config{JobEnv: []string{"A=1", "B=2", "A=3"}}
+	c := Config{Listen: []string{"[::1]:80", "0.0.0.0:22824", "192.168.1.5:4566"}, JobEnv: []string{"AWS_ENDPOINT_URL_BATCH=http://localhost:22824/"}}
+	for given, want := range map[string]string{
+		"http://127.0.0.1:22824/": "http://169.254.170.2/",
+		"http://localhost":        "http://169.254.170.2",
+		"https://localhost:22824": "https://host.docker.internal:22824",
+		"http://localhost:4566":   "http://host.docker.internal:4566", // somebody else's: we are at another address
+	} {
+		if got := c.fromContainer(given); got != want && runtime.GOOS == "linux" {
+			t.Errorf("%s, our own: %s, want %s", given, got, want)
+		}
+	}
+	if !c.sendsJobsHere() && runtime.GOOS == "linux" {
+		t.Error("jobs are sent here, and not let in")
+	}
+	c.JobEnv = []string{"A=http://localhost:22824", "AWS_ENDPOINT_URL=http://localhost:4566"}
+	if c.sendsJobsHere() {
+		t.Error("jobs are let in without being sent here")
+	}
+	c = Config{JobEnv: []string{"A=1", "B=2", "A=3"}}
 	if diff := cmp.Diff([]string{"A=3", "B=2"}, c.jobEnv()); diff != "" {
 		t.Errorf("the last one of a name (-want +got):\n%s", diff)
 	}

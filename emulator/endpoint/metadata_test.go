@@ -2,6 +2,7 @@ package endpoint_test
 
 import (
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"strings"
@@ -266,6 +267,21 @@ func TestStrangers(t *testing.T) {
 	h.ServeHTTP(w, httptest.NewRequest("POST", "/v4/x", nil))
 	if w.Code != 405 || w.Header().Get("Allow") != "GET" {
 		t.Errorf("POST: got %d", w.Code)
+	}
+}
+
+// TestOther is what else is called at the endpoint: nothing of what the agent answers.
+func TestOther(t *testing.T) {
+	var other []string
+	h := endpoint.New(endpoint.Options{Other: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		other = append(other, r.Method+" "+r.URL.Path)
+	})}).Handler()
+	for _, call := range []string{"POST /v1/submitjob", "GET /v1/tags/arn:aws:batch:us-east-1:1:job/x", "POST /", "GET /v1/credentials", "GET /v2/credentials/x", "POST /v2/x", "GET /v3/x/task", "DELETE /v4/x"} {
+		method, path, _ := strings.Cut(call, " ")
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(method, path, nil))
+	}
+	if diff := cmp.Diff([]string{"POST /v1/submitjob", "GET /v1/tags/arn:aws:batch:us-east-1:1:job/x", "POST /"}, other); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

@@ -23,6 +23,8 @@ const (
 type Options struct {
 	// Roles gives credentials; nil is Static.
 	Roles Roles
+	// Other answers what the agent would not: jobs may be allowed to call this emulator's API here. Nil is 404.
+	Other http.Handler
 	// Log takes our own log; nil discards it.
 	Log *slog.Logger
 }
@@ -30,6 +32,7 @@ type Options struct {
 // A Server answers for all tasks. It is safe for concurrent use.
 type Server struct {
 	roles     Roles
+	other     http.Handler
 	log       *slog.Logger
 	limit     rate.Limit
 	strangers *rate.Limiter // of ids that nobody has
@@ -41,9 +44,12 @@ type Server struct {
 
 // New is a Server without tasks.
 func New(o Options) *Server {
-	s := &Server{roles: o.Roles, log: o.Log, limit: perSecond, members: map[string]*member{}, leases: map[string]*lease{}}
+	s := &Server{roles: o.Roles, other: o.Other, log: o.Log, limit: perSecond, members: map[string]*member{}, leases: map[string]*lease{}}
 	if s.roles == nil {
 		s.roles = Static{}
+	}
+	if s.other == nil {
+		s.other = http.NotFoundHandler()
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -58,22 +64,23 @@ func (s *Server) newLimiter() *rate.Limiter { return rate.NewLimiter(s.limit, bu
 func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serve) }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet {
-		w.Header().Set("Allow", http.MethodGet)
-		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
-		return
-	}
 	// The agent redirects to the clean path; that costs clients a round trip, and some do not follow.
 	first, rest, _ := strings.Cut(strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/"), "/")
 	id, view, _ := strings.Cut(rest, "/")
+	ours := first == "v1" && rest == "credentials" || first == "v2" || first == "v3" || first == "v4"
 	switch {
-	case first == "v1" && rest == "credentials":
+	case !ours:
+		s.other.ServeHTTP(w, r)
+	case r.Method != http.MethodGet:
+		w.Header().Set("Allow", http.MethodGet)
+		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
+	case first == "v1":
 		s.serveCredentials(w, r, "CredentialsV1Request", r.URL.Query().Get("id"))
 	case first == "v2" && id == "credentials":
 		s.serveCredentials(w, r, "CredentialsV2Request", view)
 	case first == "v3" || first == "v4":
 		s.serveMetadata(w, r, first, id, view)
-	default: // what is left of v2 goes by the caller's address, which networks hide; of /api/ nothing means anything here
+	default: // what is left of v2 goes by the caller's address, which networks hide
 		http.NotFound(w, r)
 	}
 }

@@ -127,7 +127,7 @@ func table() []setting {
 		},
 		{
 			name: "job-env", placeholder: "K=V", check: anything, whole: true, complete: fromEnvironment,
-			help:  "set K in every job; K alone takes our own value; localhost in AWS_ENDPOINT_URL* becomes this machine; may be repeated (default: none)",
+			help:  "set K in every job; K alone takes our own value; localhost in AWS_ENDPOINT_URL* becomes this machine, or us; may be repeated (default: none)",
 			field: func(s *Settings) any { return &s.Emulator.JobEnv },
 		},
 		{
