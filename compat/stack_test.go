@@ -83,6 +83,7 @@ func TestCompose(t *testing.T) {
 	ctx := t.Context()
 	s := &server{t: t, url: "http://" + words[0]}
 	c := s.batch()
+	q, d := queue(ctx, t, c, types.CRTypeEc2)
 
 	t.Run("an object", func(t *testing.T) {
 		lines := s.ran(ctx, t, c, "stack", "store", "store", "results", "a/b", "hello")
@@ -102,8 +103,13 @@ func TestCompose(t *testing.T) {
 			t.Errorf("it is %s", j.Status)
 		}
 	})
+	t.Run("both ports, and a log that does not stay in memory", func(t *testing.T) {
+		wantLines(t, s.ran(ctx, t, c, q, d, "get", "http://batch-local:22824/livez", "then", "get", "http://batch-local:4566/livez", "then", "lines", "2"), `{"status":"alive"}`, `{"status":"alive"}`, "0", "1")
+		if out, err := s.command(ctx, "run", workload, "--", "flood", "20000000").Output(); err != nil || len(out) != 20000000 {
+			t.Errorf("a flood of 20,000,000 bytes: %d, %v", len(out), err)
+		}
+	})
 	t.Run("volumes", func(t *testing.T) {
-		q, d := queue(ctx, t, c, types.CRTypeEc2)
 		container := &types.ContainerProperties{Image: aws.String(workload), Memory: aws.Int32(64), Vcpus: aws.Int32(1), Volumes: []types.Volume{
 			{Name: aws.String("disk"), Host: &types.Host{SourcePath: aws.String("/data")}},
 			{Name: aws.String("shared"), Host: &types.Host{SourcePath: aws.String("/shared")}},
