@@ -16,6 +16,7 @@ type Stream struct {
 	mu      sync.Mutex
 	extents []extent
 	tail    []byte // records that are not in the file; never overwritten, so readers may hold it
+	refused int    // how long the tail has to be before the file is tried again
 	tailed  uint64 // records before the tail
 	count   uint64 // records
 	events  uint64
@@ -101,10 +102,15 @@ func (s *Stream) add(r *record) error {
 		close(s.changed)
 		s.changed = nil
 	}
-	if len(s.tail) < flushSize {
+	if len(s.tail) < max(flushSize, s.refused) {
 		return nil
 	}
-	return s.flush()
+	err := s.flush()
+	s.refused = 0
+	if err != nil { // with each line again, the container would wait longer and longer
+		s.refused = 2 * len(s.tail)
+	}
+	return err
 }
 
 // flush moves the tail into the file. The lock is held.
