@@ -13,7 +13,7 @@ import (
 // hostAlias is the name under which containers find the engine's machine.
 const hostAlias = "host.docker.internal"
 
-// byAddress has what the user gives to every job name services on the engine's machine by its address. SDKs put the bucket of a call to S3 before a
+// byAddress has what the user gives to every job name an S3 on the engine's machine by its address. SDKs put the bucket of a call to S3 before a
 // name ("bucket.host.docker.internal"), which nobody finds; before an address they do not. With https the name stays: a certificate may be for it.
 func (d *Driver) byAddress(env []string) {
 	d.boxes.mu.Lock()
@@ -26,11 +26,11 @@ func (d *Driver) byAddress(env []string) {
 	}
 }
 
-// onMachine says whether a variable is the URL of a service on the engine's machine.
+// onMachine says whether a variable is the URL of a service on the engine's machine, and S3's.
 func onMachine(entry string) bool {
 	name, value, _ := strings.Cut(entry, "=")
 	u, err := url.Parse(value)
-	return strings.HasPrefix(name, "AWS_ENDPOINT_URL") && err == nil && u.Scheme == "http" && u.User == nil && u.Hostname() == hostAlias
+	return (name == "AWS_ENDPOINT_URL" || name == "AWS_ENDPOINT_URL_S3") && err == nil && u.Scheme == "http" && u.User == nil && u.Hostname() == hostAlias
 }
 
 // findMachine learns the address of the engine's machine, which only the engine knows, from what it wrote into a sandbox; once, and if a job needs it.

@@ -11,7 +11,7 @@ import (
 func TestByAddress(t *testing.T) {
 	given := []string{
 		"AWS_ENDPOINT_URL=http://host.docker.internal:4566", "AWS_ENDPOINT_URL_S3=http://host.docker.internal/a", "AWS_ENDPOINT_URL_SQS=https://host.docker.internal:1",
-		"AWS_ENDPOINT_URL_SNS=http://x.host.docker.internal:1", "DATABASE=http://host.docker.internal:1",
+		"AWS_ENDPOINT_URL_SNS=http://x.host.docker.internal:1", "DATABASE=http://host.docker.internal:1", "AWS_ENDPOINT_URL_SQS=http://host.docker.internal:1",
 	}
 	d := &Driver{options: Options{Environment: given}}
 	d.boxes = newSandboxes(d)
