@@ -113,6 +113,8 @@ func (d *Driver) image(ctx context.Context, p picture) (image.InspectResponse, e
 		return is, nil
 	case !missing:
 		return is, fail(cannotCreate, "created", "4m0s", err)
+	case p.policy == "never" && noSuchImage(err):
+		return is, &failure{cannotPull, daemonPrefix + "No such image: " + p.name + " (images are never pulled here)"}
 	case p.policy == "never":
 		return is, &failure{cannotPull, fmt.Sprintf("%s (images are never pulled here)", daemonText(err))}
 	}
@@ -170,7 +172,7 @@ func (d *Driver) fetch(ctx context.Context, p picture, auth string) error {
 		case err != nil:
 			return pullFailure(ctx, err)
 		case line.Error != "":
-			return pullFailure(ctx, errors.New(line.Error))
+			return pullFailure(ctx, errors.New(daemonPrefix+line.Error))
 		}
 	}
 }

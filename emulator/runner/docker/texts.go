@@ -66,6 +66,9 @@ func fail(name, stage, limit string, err error) error {
 // unreachable says whether it is the connection that failed, not the engine that refused.
 func unreachable(err error) bool {
 	text := err.Error()
+	if strings.HasPrefix(text, daemonPrefix) { // it answered; what it could not reach is a registry, or a log server
+		return false
+	}
 	return strings.Contains(text, "Cannot connect to the Docker daemon") || strings.Contains(text, "connection reset") ||
 		strings.Contains(text, "broken pipe") || strings.HasSuffix(text, "EOF") || strings.Contains(text, "connection refused") ||
 		cerrdefs.IsUnavailable(err)
