@@ -216,10 +216,16 @@ func engine(t *testing.T, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// picture makes an image of the workload's with more files and with changes of its configuration (as in a Dockerfile). It goes with the test.
+// picture makes an image of the workload's with more files and with changes of its configuration (as in a Dockerfile, FROM too). It goes with the test.
 func picture(t *testing.T, files map[string]string, changes ...string) string {
 	t.Helper()
-	made := engine(t, "create", workload)
+	base := workload
+	if len(changes) > 0 {
+		if from, ok := strings.CutPrefix(changes[0], "FROM "); ok {
+			base, changes = from, changes[1:]
+		}
+	}
+	made := engine(t, "create", base, "never run")
 	defer engine(t, "rm", "-f", made)
 	folder := t.TempDir()
 	for name, text := range files {
@@ -312,4 +318,14 @@ func eventually(t *testing.T, otherwise string, is func() bool) {
 			t.Fatalf("after 10 s %s", otherwise)
 		}
 	}
+}
+
+// again submits a job of a definition that is there.
+func (f *field) again(t *testing.T, queue, definition, name string) string {
+	t.Helper()
+	out, err := f.c.SubmitJob(t.Context(), &batch.SubmitJobInput{JobName: &name, JobQueue: &queue, JobDefinition: &definition})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *out.JobId
 }
