@@ -191,6 +191,12 @@ func (s *sandboxes) lost(host batch.HostID, h *hostBox) {
 }
 
 func (s *sandboxes) takeOwn(ctx context.Context, t batch.Task) (*sandbox, error) {
+	if t.Pod != nil { // its host name is its own, which nobody knows ahead of need
+		s.mu.Lock()
+		s.filled = true
+		s.mu.Unlock()
+		return s.make(context.WithoutCancel(ctx), "task", t.HostName)
+	}
 	defer s.fill(t) // after the task has its own: the first one should not wait behind those to come
 	select {
 	case box := <-s.spare:
