@@ -30,7 +30,12 @@ type picture struct {
 	platform *ocispec.Platform
 	policy   string // "missing", "always" or "never"
 	auth     func(ctx context.Context) (string, error)
+	// absent is what Kubernetes calls an image that a pod's own policy forbids to pull; empty for all others.
+	absent string
 }
+
+// errImageNeverPull is a reason in Kubernetes's words.
+const errImageNeverPull = "ErrImageNeverPull"
 
 // renamed replaces the beginning of an image's name by what the user says (runtime.md 11.3). The first mapping that fits counts.
 func (d *Driver) renamed(name string) string {
@@ -75,6 +80,9 @@ func (d *Driver) pictureOf(t batch.Task, c batch.Container) picture {
 	if k := c.Kubernetes; k != nil {
 		if policy, ok := kubernetesPolicies(api.Value(k.ImagePullPolicy)); ok {
 			p.policy = policy
+			if policy == "never" {
+				p.absent = errImageNeverPull
+			}
 		}
 	}
 	if c.Properties == nil {
@@ -113,6 +121,8 @@ func (d *Driver) image(ctx context.Context, p picture) (image.InspectResponse, e
 		return is, nil
 	case !missing:
 		return is, fail(cannotCreate, "created", "4m0s", err)
+	case p.absent != "":
+		return is, &failure{p.absent, fmt.Sprintf("Container image %q is not present with pull policy of Never", p.name)}
 	case p.policy == "never" && noSuchImage(err):
 		return is, &failure{cannotPull, daemonPrefix + "No such image: " + p.name + " (images are never pulled here)"}
 	case p.policy == "never":
