@@ -74,7 +74,7 @@ func look(action string, args []string) error {
 			fmt.Println(err)
 		}
 	default:
-		return fmt.Errorf("no such action")
+		return together(action, args)
 	}
 	return nil
 }

@@ -23,6 +23,14 @@
 //	lookup NAME         print addresses of a host      ask URL            print status, content type and body
 //	fork ACTION...      do it in a child, print how that ended, and go on
 //	try ACTION...       do it, print the error if there is one, and go on
+//	await FILE          wait until it is there         self FIELD         print a field of /proc/self/status
+//	ps                  print PID STATE COMMAND of all
+//	beside WORD         wait for a process with WORD   alone WORD         wait until there is none
+//	orphan              leave a child behind           zombies            print how many there are
+//	shm KEY [TEXT]      a segment of System V: put a text there, or wait for it and print it
+//	args TEXT...        print each as Go writes it     cgroup NAME...     print the first of these files of the cgroup
+//	fill FILE MIB       write so much into a file
+//	fluent SOCKET       listen there, print what can be printed of what comes, for ever
 //
 // ADDR, NAME of lookup and URL of ask may have variables: connect '$MAIN:7000' hello.
 package main
