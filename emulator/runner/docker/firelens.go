@@ -37,27 +37,25 @@ func (r *run) routedLog(ctx context.Context, u *unit) (container.LogConfig, erro
 	return c, nil
 }
 
-// mountRouter gives the router the folder of its socket.
-func (r *run) mountRouter(ctx context.Context, _ *unit, host *container.HostConfig) error {
+// mountRouter gives the router the folder of its socket, and its configuration: a file that is mounted, as ECS does, so that it is there in a container
+// whose root is read only too.
+func (r *run) mountRouter(ctx context.Context, u *unit, host *container.HostConfig) error {
 	name, _, err := r.ownVolume(ctx, routerVolume, nil)
 	if err != nil {
 		return err
 	}
 	host.Mounts = append(host.Mounts, mount.Mount{Type: mount.TypeVolume, Source: name, Target: "/var/run", VolumeOptions: &mount.VolumeOptions{NoCopy: true}})
-	return nil
-}
-
-// filesOf are what is put into a container before it starts.
-func (r *run) filesOf(u *unit) []batch.File {
 	f := u.container.Firelens
-	if f == nil {
-		return u.container.Files
-	}
-	file := batch.File{Path: "/fluent-bit/etc/fluent-bit.conf", Content: []byte(r.fluentBit(f))}
+	target, text := "/fluent-bit/etc/fluent-bit.conf", r.fluentBit(f)
 	if f.Type == api.FirelensConfigurationTypeFluentd {
-		file = batch.File{Path: "/fluentd/etc/fluent.conf", Content: []byte(r.fluentd(f))}
+		target, text = "/fluentd/etc/fluent.conf", r.fluentd(f)
 	}
-	return append(slices.Clip(u.container.Files), file)
+	_, folder, err := r.filledVolume(ctx, routerVolume+"-configuration", []batch.File{{Path: path.Base(target), Content: []byte(text)}})
+	if err != nil {
+		return err
+	}
+	host.Binds = append(host.Binds, bind(path.Join(folder, path.Base(target)), target, false))
+	return nil
 }
 
 // routerEnvironment are the variables of FireLens.

@@ -128,7 +128,7 @@ func (u *unit) create(ctx context.Context, want asked) error {
 	switch {
 	case err == nil:
 		u.know(created.ID)
-		if err := u.put(limited, r.filesOf(u)); err != nil {
+		if err := u.put(limited, u.container.Files); err != nil {
 			return fail(cannotCreate, "created", "4m0s", err)
 		}
 		return ctx.Err()
