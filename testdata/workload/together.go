@@ -166,7 +166,7 @@ func fluent(path string) error {
 					word = append(word, one[0])
 					continue
 				}
-				if len(word) > 2 {
+				if len(word) > 1 {
 					fmt.Println(string(word))
 				}
 				word = nil
