@@ -236,7 +236,7 @@ func TestPods(t *testing.T) {
 				if test.status == "" {
 					test.status = "SUCCEEDED: "
 				}
-				wants(t, "status", test.status, like(f.status(), test.status))
+				wants(t, "status", test.status, starred(f.status(), test.status))
 				wants(t, "ends", test.ends, likeAll(f.ends, test.ends))
 				for name, want := range test.lines {
 					wants(t, "output of "+name, want, likeAll(f.lines[name], want))
@@ -340,8 +340,8 @@ func TestPods(t *testing.T) {
 	})
 }
 
-// like answers the pattern if a text fits it: a star stands for anything, and what follows it must be somewhere behind.
-func like(text, pattern string) string {
+// starred answers the pattern if a text fits it: a star stands for anything, and what follows it must be somewhere behind.
+func starred(text, pattern string) string {
 	rest := text
 	for i, part := range strings.Split(pattern, "*") {
 		at := strings.Index(rest, part)
@@ -360,7 +360,7 @@ func likeAll(texts, patterns []string) []string {
 	all := slices.Clone(texts)
 	for i := range all {
 		if i < len(patterns) {
-			all[i] = like(all[i], patterns[i])
+			all[i] = starred(all[i], patterns[i])
 		}
 	}
 	return all

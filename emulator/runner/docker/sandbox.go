@@ -105,7 +105,10 @@ func (s *sandboxes) takeOver(ctx context.Context, t batch.Task, r *run, id strin
 		return box
 	}
 	is, err := s.driver.client.ContainerInspect(ctx, id)
-	if err == nil {
+	switch {
+	case err == nil && !is.State.Running:
+		return nil
+	case err == nil:
 		_, err = s.prepare(ctx)
 	}
 	if err != nil {

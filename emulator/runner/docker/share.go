@@ -3,6 +3,7 @@ package docker
 import (
 	"context"
 	"slices"
+	"strings"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
@@ -35,7 +36,10 @@ func (r *run) join(ctx context.Context, host *container.HostConfig) error {
 	r.sharing.Lock()
 	defer r.sharing.Unlock()
 	if r.shared.box == nil {
-		box, err := r.driver.boxes.take(ctx, r.attempt.Task, r)
+		box, err := r.earlierBox(ctx)
+		if err == nil && box == nil {
+			box, err = r.driver.boxes.take(ctx, r.attempt.Task, r)
+		}
 		if err != nil {
 			return fail(cannotCreate, "created", "4m0s", err)
 		}
@@ -65,6 +69,27 @@ func (r *run) join(ctx context.Context, host *container.HostConfig) error {
 		host.IpcMode = container.IpcMode(ipc)
 	}
 	return nil
+}
+
+// earlierBox is the sandbox that containers of the task are in which an earlier process started; nil if there is none. That of an instance is found
+// by its name.
+func (r *run) earlierBox(ctx context.Context) (*sandbox, error) {
+	if len(r.units) == 1 || r.attempt.SharesHost() {
+		return nil, nil
+	}
+	there, err := r.there(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, u := range r.units {
+		c, ok := there[u.container.Name]
+		if id, in := strings.CutPrefix(c.HostConfig.NetworkMode, "container:"); ok && in {
+			if box := r.driver.boxes.takeOver(ctx, r.attempt.Task, r, id); box != nil {
+				return box, nil
+			}
+		}
+	}
+	return nil, nil
 }
 
 // namespaces are the modes of a task's processes and of its shared memory; empty is each container's own.
