@@ -118,11 +118,12 @@ func (c *crew) task(t *testing.T, queue string, task types.EcsTaskProperties, mo
 		register.PlatformCapabilities = []types.PlatformCapability{types.PlatformCapabilityFargate}
 		p := &register.EcsProperties.TaskProperties[0]
 		p.ExecutionRoleArn = aws.String("arn:aws:iam::000000000000:role/execution")
-		if len(p.Containers) > 2 {
-			t.Fatal("sizes are for two containers")
-		}
-		for i := range p.Containers { // together half a vCPU and 1 GiB
-			p.Containers[i].ResourceRequirements = []types.ResourceRequirement{{Type: types.ResourceTypeVcpu, Value: aws.String("0.25")}, {Type: types.ResourceTypeMemory, Value: aws.String("512")}}
+		for i := range p.Containers { // together a size that there is: half a vCPU and 1 GiB, or twice that
+			cpu, mib := "0.25", "512"
+			if i == 2 {
+				cpu, mib = "0.5", "1024"
+			}
+			p.Containers[i].ResourceRequirements = []types.ResourceRequirement{{Type: types.ResourceTypeVcpu, Value: &cpu}, {Type: types.ResourceTypeMemory, Value: &mib}}
 		}
 	}
 	return c.submit(t, queue, register, more...)
