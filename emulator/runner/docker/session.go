@@ -68,6 +68,9 @@ func (r *run) adopted(u *unit, is container.InspectResponse) {
 		r.shared.session.Close()
 		r.shared.session = nil
 	}
+	if of, err := r.driver.client.ImageInspect(context.Background(), is.Image); err == nil { // it may be gone, and with it its labels
+		u.source.image(of)
+	}
 	r.open(known)
 	r.shared.session.Pulling(instant(is.Created)) // the true times went with the earlier process; no image came later
 	r.shared.session.Pulled(instant(is.Created))
