@@ -18,6 +18,7 @@ import (
 
 // TestContainer looks from the inside at what a job's container is (runtime.md 2).
 func TestContainer(t *testing.T) {
+	t.Parallel()
 	f := newField(t, "--allow-privileged", "--job-network", "compat-container",
 		"--job-env", "FROM=the emulator", "--job-env", "AWS_BATCH_JQ_NAME=nonsense", "--job-env", "GIVEN=to every job")
 	t.Run("limits", f.limits)

@@ -15,6 +15,7 @@ import (
 
 // TestEndpoint asks 169.254.170.2 from the inside of containers, as programs on ECS do (runtime.md 6, 7, 8), also after the emulator was killed.
 func TestEndpoint(t *testing.T) {
+	t.Parallel()
 	f := newField(t, "--job-network", "compat-endpoint", "--data-dir", t.TempDir())
 	role := func(c *types.ContainerProperties) { c.JobRoleArn = aws.String("arn:aws:iam::000000000000:role/job") }
 	waits := []string{"trap", "0", "then", "sleep", "1h"}

@@ -19,6 +19,7 @@ import (
 
 // TestFailures causes each failure of a single container for real, and looks how it is told (runtime.md 9, 10, 11).
 func TestFailures(t *testing.T) {
+	t.Parallel()
 	secrets := filepath.Join(t.TempDir(), "secrets.yaml")
 	if err := os.WriteFile(secrets, []byte("registry: '{\"username\":\"ann\",\"password\":\"secret\"}'\nwrong: '{\"username\":\"ann\",\"password\":\"guess\"}'\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -304,6 +305,7 @@ func (f *field) terminatedWhileStarting(t *testing.T) {
 
 // TestKilledInStarts kills the server in the middle of many starts and starts it again: every job ends once, and nothing is left.
 func TestKilledInStarts(t *testing.T) {
+	t.Parallel()
 	f := newField(t, "--job-network", "compat-killed", "--data-dir", t.TempDir(), "--on-exit", "stop")
 	var ids []string
 	definitions := map[string]string{}

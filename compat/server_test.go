@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -33,6 +34,8 @@ var (
 // binary builds the command once for all tests.
 func binary(t *testing.T) string {
 	t.Helper()
+	building.Lock()
+	defer building.Unlock()
 	path := filepath.Join(os.TempDir(), fmt.Sprintf("batch-local-compat-%d", os.Getpid()))
 	if _, err := os.Stat(path); err == nil {
 		return path
@@ -44,7 +47,10 @@ func binary(t *testing.T) string {
 	return path
 }
 
-var built string
+var (
+	building sync.Mutex // guards built
+	built    string
+)
 
 func TestMain(m *testing.M) {
 	code := m.Run()

@@ -12,6 +12,7 @@ import (
 
 // TestVolumes looks from the inside at what jobs mount (runtime.md 2.3, 2.4).
 func TestVolumes(t *testing.T) {
+	t.Parallel()
 	host, efs := t.TempDir(), t.TempDir()
 	for file, text := range map[string]string{host + "/sub/file": "from the host\n", efs + "/file": "from the file system\n", efs + "/deep/down/file": "from below\n"} {
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
@@ -222,6 +223,7 @@ func (f *field) fileSystems(t *testing.T, efs string) {
 
 // TestDisks is how long what jobs leave lasts: with the server, or with its data (decisions, behaviour 5).
 func TestDisks(t *testing.T) {
+	t.Parallel()
 	f := newField(t, "--job-network", "compat-disks", "--data-dir", t.TempDir())
 	data := all(mount("data", "/data", onHost("/srv")), mount("efs", "/efs", types.Volume{EfsVolumeConfiguration: &types.EFSVolumeConfiguration{FileSystemId: aws.String("fs-00000000000000001")}}))
 	f.see(t, spec{queue: f.ec2, command: []string{"append", "/data/log", "before", "then", "append", "/efs/log", "before"}, change: data})
