@@ -311,7 +311,8 @@ func (p play) act() *stage {
 	synctest.Wait()
 	close(done)
 	watching.Wait()
-	s.left = isClosed(s.r.let)
+	n := len(s.reports)
+	s.left = isClosed(s.r.let) && (n == 0 || s.reports[n-1].State != batch.Exited) // a detach may come when all is over
 	return s
 }
 
