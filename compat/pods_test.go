@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -29,7 +30,11 @@ func podImage(t *testing.T) string {
 // TestPods is jobs of eksProperties (runtime.md 5), looked at from the inside and through the API. Their containers are kept: nothing else has what
 // they print.
 func TestPods(t *testing.T) {
-	c := newCrew(t, "--keep-containers", "always")
+	secrets := filepath.Join(t.TempDir(), "secrets.yaml")
+	if err := os.WriteFile(secrets, []byte("pod: {user: app, port: 5432}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := newCrew(t, "--keep-containers", "always", "--secrets", secrets)
 	t.Cleanup(func() { removeKept(t, c.s) })
 	image := podImage(t)
 	type cells = []types.EksContainer
@@ -71,6 +76,9 @@ func TestPods(t *testing.T) {
 	disk := []types.EksVolume{{Name: aws.String("v"), EmptyDir: &types.EksEmptyDir{}}}
 	memory := []types.EksVolume{{Name: aws.String("v"), EmptyDir: &types.EksEmptyDir{Medium: aws.String("Memory"), SizeLimit: aws.String("4Mi")}}}
 	claim := []types.EksVolume{{Name: aws.String("v"), PersistentVolumeClaim: &types.EksPersistentVolumeClaim{ClaimName: aws.String("claim")}}}
+	secret := func(name string) []types.EksVolume {
+		return []types.EksVolume{{Name: aws.String("v"), Secret: &types.EksSecret{SecretName: &name}}}
+	}
 	host := func(path string) []types.EksVolume {
 		return []types.EksVolume{{Name: aws.String("v"), HostPath: &types.EksHostPath{Path: &path}}}
 	}
@@ -203,6 +211,14 @@ func TestPods(t *testing.T) {
 					Containers: cells{cell("a", do("ls", "/s", "then", "cat", "/s/f", "then", "ls", "/n"), mount("/s", subPath("sub")), mount("/n", subPath("new")))}},
 				ends: do("i 0 Completed", ok), lines: map[string][]string{"a": {"f", "deep"}},
 			},
+			"5.2: a secret: a file for each key, read only, whoever reads": {
+				pod:  types.EksPodProperties{Volumes: secret("pod"), Containers: cells{cell("a", do("ls", "/v", "then", "cat", "/v/user", "then", "echo", "", "then", "cat", "/v/port", "then", "echo", "", "then", "stat", "/v/user", "then", "try", "write", "/v/x", "y"), mount("/v"), own)}},
+				ends: do(ok), lines: map[string][]string{"a": {"port", "user", "app", "5432", "-rw-r--r-- 0:0 3", "open /v/x: read-only file system"}},
+			},
+			"5.2: one key of a secret": {
+				pod:  types.EksPodProperties{Volumes: secret("pod"), Containers: cells{cell("a", do("cat", "/etc/user"), mount("/etc/user", subPath("user")))}},
+				ends: do(ok), lines: map[string][]string{"a": {"app"}},
+			},
 			"5.3: init containers in order, each with what the one before left": {
 				pod: types.EksPodProperties{Volumes: disk, InitContainers: cells{cell("i", do("sleep", "300ms", "then", "append", "/v/f", "1"), mount("/v")), cell("j", do("append", "/v/f", "2"), mount("/v")), cell("k", do("append", "/v/f", "3"), mount("/v"))},
 					Containers: cells{cell("a", do("cat", "/v/f"), mount("/v"))}},
@@ -319,6 +335,17 @@ func TestPods(t *testing.T) {
 		f := c.podEnd(t, id)
 		wants(t, "status", "FAILED: enough", f.status())
 		wants(t, "ends", do("i 0 Completed", "a"), f.ends)
+	})
+
+	t.Run("5.2: a secret that comes later", func(t *testing.T) {
+		id := c.pod(t, types.EksPodProperties{Volumes: secret("later"), Containers: cells{cell("a", do("cat", "/v/k", "then", "echo"), mount("/v"))}})
+		c.in(t).await(id, "STARTING")
+		if err := os.WriteFile(secrets, []byte("pod: {user: app, port: 5432}\nlater: {k: here}\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f := c.podEnd(t, id)
+		wants(t, "ends", do(ok), f.ends)
+		wants(t, "output", do("here"), f.lines["a"])
 	})
 
 	t.Run("pods that wait for a secret keep nobody else from starting", func(t *testing.T) {
