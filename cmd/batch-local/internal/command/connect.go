@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/batch/types"
 	"github.com/spf13/cobra"
 
 	"github.com/batch-local/batch-local/cmd/batch-local/internal/client"
@@ -22,6 +23,19 @@ func (p *program) connect(ctx context.Context, endpoint string) (*client.Client,
 		return nil, err
 	}
 	return p.reach(endpoint, who)
+}
+
+// find is connect, and the job that the user names. Close the client.
+func (p *program) find(ctx context.Context, endpoint, name string) (*client.Client, types.JobDetail, error) {
+	c, err := p.connect(ctx, endpoint)
+	if err != nil {
+		return nil, types.JobDetail{}, err
+	}
+	job, err := c.Find(ctx, name)
+	if err != nil {
+		c.Close()
+	}
+	return c, job, err
 }
 
 // reach is connect for a known account and region, or none: what is not AWS's needs none.
@@ -60,15 +74,11 @@ func (p *program) completeContainers(endpoint *string) cobra.CompletionFunc {
 		}
 		ctx, cancel := context.WithTimeout(cmd.Context(), completionTime)
 		defer cancel()
-		c, err := p.connect(ctx, *endpoint)
+		c, job, err := p.find(ctx, *endpoint, args[0])
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveError
 		}
 		defer c.Close()
-		job, err := c.Find(ctx, args[0])
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveError
-		}
 		return client.Containers(job), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
 	}
 }

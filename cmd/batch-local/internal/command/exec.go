@@ -61,15 +61,11 @@ outputs are ours, and it has no input unless -i hands ours on.`,
 			e.Command = []string{"sh"}
 		}
 		ctx := cmd.Context()
-		c, err := p.connect(ctx, *endpoint)
+		c, job, err := p.find(ctx, *endpoint, args[0])
 		if err != nil {
 			return err
 		}
 		defer c.Close()
-		job, err := c.Find(ctx, args[0])
-		if err != nil {
-			return err
-		}
 		code, err := p.performed(ctx, c, aws.ToString(job.JobId), e)
 		if err == nil && code != 0 {
 			err = exitCode(code)

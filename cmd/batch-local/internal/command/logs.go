@@ -34,15 +34,11 @@ server that was started with --pod-logs.`,
 	cmd.ValidArgsFunction = p.completeJobs(endpoint)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx := cmd.Context()
-		c, err := p.connect(ctx, *endpoint)
+		c, job, err := p.find(ctx, *endpoint, args[0])
 		if err != nil {
 			return err
 		}
 		defer c.Close()
-		job, err := c.Find(ctx, args[0])
-		if err != nil {
-			return err
-		}
 		if client.IsArray(job) {
 			p.say("job %[1]s has no log: it is an array; its children have one each, the first is %[1]s:0", *job.JobId)
 			return nil

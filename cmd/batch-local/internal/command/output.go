@@ -46,10 +46,15 @@ func printable(text string) string {
 
 // printJSON writes a value of the SDK with the API's own member names.
 func printJSON(w io.Writer, value any) error {
+	return printOwn(w, wire(reflect.ValueOf(value)))
+}
+
+// printOwn writes a value that has its own names for JSON.
+func printOwn(w io.Writer, value any) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
-	return encoder.Encode(wire(reflect.ValueOf(value)))
+	return encoder.Encode(value)
 }
 
 // wire is a value of the SDK as the API writes it. The SDK's structs have no names for JSON: their fields are the API's

@@ -1,7 +1,6 @@
 package command
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -33,24 +32,17 @@ Secrets are named, not shown: export them before.`,
 	cmd.ValidArgsFunction = p.completeJobs(endpoint)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx := cmd.Context()
-		c, err := p.connect(ctx, *endpoint)
+		c, job, err := p.find(ctx, *endpoint, args[0])
 		if err != nil {
 			return err
 		}
 		defer c.Close()
-		job, err := c.Find(ctx, args[0])
-		if err != nil {
-			return err
-		}
 		is, err := c.Reproduce(ctx, aws.ToString(job.JobId))
 		if err != nil {
 			return err
 		}
 		if *output == asJSON {
-			encoder := json.NewEncoder(p.out)
-			encoder.SetIndent("", "  ")
-			encoder.SetEscapeHTML(false)
-			return encoder.Encode(is)
+			return printOwn(p.out, is)
 		}
 		return printReproduction(p.out, is)
 	}

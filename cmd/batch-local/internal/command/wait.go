@@ -34,15 +34,11 @@ unless it has failed since.`,
 		}
 		ctx := cmd.Context()
 		start := time.Now()
-		c, err := p.connect(ctx, *endpoint)
+		c, job, err := p.find(ctx, *endpoint, args[0])
 		if err != nil {
 			return err
 		}
 		defer c.Close()
-		job, err := c.Find(ctx, args[0])
-		if err != nil {
-			return err
-		}
 		left := *limit
 		if left > 0 {
 			left = max(left-time.Since(start), time.Millisecond)

@@ -1,7 +1,6 @@
 package command
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 
@@ -24,24 +23,17 @@ one, or a name (then the newest job of that name).`,
 	cmd.ValidArgsFunction = p.completeJobs(endpoint)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx := cmd.Context()
-		c, err := p.connect(ctx, *endpoint)
+		c, job, err := p.find(ctx, *endpoint, args[0])
 		if err != nil {
 			return err
 		}
 		defer c.Close()
-		job, err := c.Find(ctx, args[0])
-		if err != nil {
-			return err
-		}
 		why, err := c.Why(ctx, aws.ToString(job.JobId))
 		if err != nil {
 			return err
 		}
 		if *output == asJSON {
-			encoder := json.NewEncoder(p.out)
-			encoder.SetIndent("", "  ")
-			encoder.SetEscapeHTML(false)
-			return encoder.Encode(why)
+			return printOwn(p.out, why)
 		}
 		reason := why.Reason
 		if reason == "" {
