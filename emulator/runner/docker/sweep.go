@@ -1,0 +1,113 @@
+package docker
+
+import (
+	"context"
+	"sync"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+
+	"github.com/batch-local/batch-local/emulator/batch"
+)
+
+// sweep removes sandboxes of this instance that no container is in and that this process does not know; or all.
+func (s *sandboxes) sweep(ctx context.Context, all bool) error {
+	list, err := s.driver.client.ContainerList(ctx, container.ListOptions{All: true, Filters: ours(s.driver.options.Instance)})
+	if err != nil {
+		return err
+	}
+	used := map[string]bool{}
+	for _, c := range list {
+		used[c.HostConfig.NetworkMode] = true
+	}
+	endpoint, kept := "", false
+	for _, c := range list {
+		box := &sandbox{id: c.ID}
+		switch {
+		case c.Labels[labelEndpoint] != "":
+			endpoint = c.ID
+		case c.Labels[labelSandbox] == "":
+		case !all && (used[string(box.mode())] || s.knows(c.ID)):
+			kept = true
+		default:
+			s.remove(ctx, box)
+		}
+	}
+	if endpoint != "" && !kept && s.isClosed() { // sandboxes that are kept have routes to it
+		s.remove(ctx, &sandbox{id: endpoint})
+	}
+	return nil
+}
+
+func (s *sandboxes) isClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
+}
+
+func (s *sandboxes) knows(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false // nothing is on its way, and nobody is to come
+	}
+	if s.filled {
+		return true // it may be on its way
+	}
+	for _, h := range s.hosts {
+		select {
+		case <-h.ready:
+			if h.box != nil && h.box.id == id {
+				return true
+			}
+		default:
+			return true
+		}
+	}
+	return false
+}
+
+func (s *sandboxes) remove(ctx context.Context, box *sandbox) {
+	s.mu.Lock()
+	delete(s.live, box.id) // its end is no loss
+	s.mu.Unlock()
+	err := s.driver.client.ContainerRemove(context.WithoutCancel(ctx), box.id, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	if err != nil && !cerrdefs.IsNotFound(err) && !cerrdefs.IsConflict(err) {
+		s.driver.log.Warn("a sandbox could not be removed; the next start tries again", "container", box.id, "error", err)
+	}
+}
+
+// close removes the sandboxes and, if nothing is on it, the network, where there is an engine to ask. With keep, those that a task is in stay.
+func (s *sandboxes) close(ctx context.Context, keep, engine bool) {
+	s.mu.Lock()
+	s.closed = true
+	hosts := s.hosts
+	s.hosts = map[batch.HostID]*hostBox{}
+	s.mu.Unlock()
+	for _, h := range hosts {
+		if h.expires != nil {
+			h.expires.Stop()
+		}
+	}
+	s.making.Wait()
+	s.relay.close()
+	if !engine {
+		return
+	}
+	var removing sync.WaitGroup
+	for _, h := range hosts {
+		if h.box != nil && !keep {
+			removing.Go(func() { s.remove(ctx, h.box) })
+		}
+	}
+	for len(s.spare) > 0 {
+		box := <-s.spare
+		removing.Go(func() { s.remove(ctx, box) })
+	}
+	removing.Wait()
+	// Those that an earlier process made it may not know; and of those that may stay, the engine knows who is in them.
+	if err := s.sweep(ctx, !keep); err != nil {
+		s.driver.log.Warn("left-over sandboxes could not be looked for", "error", err)
+	}
+	s.driver.removeNetwork(ctx)
+}
