@@ -24,6 +24,7 @@ func TestVolumes(t *testing.T) {
 	}
 	f := newField(t, "--job-network", "compat-volumes", "--map-host-path", "/mapped="+host, "--map-efs", "fs-0123456789abcdef0="+efs)
 	t.Run("host paths", func(t *testing.T) { f.hostPaths(t, host) })
+	t.Run("links", f.links)
 	t.Run("own volumes", f.ownVolumes)
 	t.Run("file systems", func(t *testing.T) { f.fileSystems(t, efs) })
 	if disks := engine(t, "volume", "ls", "-q", "--filter", "label=batch-local.instance="+f.s.instance); disks == "" {
@@ -153,6 +154,22 @@ func (f *field) gone(t *testing.T, id string) {
 	eventually(t, "things of job "+id+" are on the engine", func() bool {
 		return engine(t, "ps", "-aq", "--filter", "label=batch-local.job="+id)+engine(t, "volume", "ls", "-q", "--filter", "label=batch-local.job="+id) == ""
 	})
+}
+
+// links: what a job leaves behind cannot lead the next one's mounts out of the disk (decisions, behaviours 5 and 6).
+func (f *field) links(t *testing.T) {
+	efs := func(root string) types.Volume {
+		return types.Volume{EfsVolumeConfiguration: &types.EFSVolumeConfiguration{FileSystemId: aws.String("fs-00000000000000009"), RootDirectory: &root}}
+	}
+	for name, at := range map[string]func(path string) types.Volume{"the instance's disk": onHost, "a mapped folder": func(path string) types.Volume { return onHost("/mapped" + path) }, "a file system": efs} {
+		t.Run(name, func(t *testing.T) {
+			f.see(t, spec{queue: f.ec2, command: []string{"symlink", "/", "/m/out", "then", "mkdir", "/m/in"}, change: mount("m", "/m", at("/"))})
+			for _, path := range []string{"/out", "/out/etc"} {
+				f.fails(t, spec{queue: f.ec2, command: []string{"ls", "/m"}, change: mount("m", "/m", at(path))}, "CannotCreateVolumeError: /out is a symbolic link")
+			}
+			same(t, "a folder beside it", f.see(t, spec{queue: f.ec2, command: []string{"ls", "/m", "then", "echo", "fine"}, change: mount("m", "/m", at("/in"))}), "fine")
+		})
+	}
 }
 
 func (f *field) fileSystems(t *testing.T, efs string) {

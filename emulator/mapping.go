@@ -81,6 +81,11 @@ func (c Config) unmappable(folder string) string {
 				return "must not map to " + never
 			}
 		}
+		for _, engines := range []string{"/var/lib/docker", "/var/lib/containerd"} {
+			if inside(at, engines) || inside(engines, at) {
+				return "must not map to what is the container engine's own, " + engines
+			}
+		}
 		if data != "" && (inside(at, data) || inside(data, at)) {
 			return "must not map to the data folder"
 		}

@@ -50,6 +50,16 @@ func checkLinux(l *api.LinuxParameters) error {
 }
 
 func checkVolumes(c *api.ContainerProperties) error {
+	names := map[string]bool{}
+	for _, v := range c.Volumes {
+		names[api.Value(v.Name)] = true
+	}
+	for _, m := range c.MountPoints {
+		if !names[api.Value(m.SourceVolume)] {
+			// Guess: runtime.md 2.3 has the rule; the text is that of containers which depend on an unknown one.
+			return api.Invalid("sourceVolume %s must reference a defined volume.", api.Value(m.SourceVolume))
+		}
+	}
 	for _, v := range c.Volumes {
 		kinds := 0
 		for _, given := range []bool{v.Host != nil, v.EfsVolumeConfiguration != nil, v.S3filesVolumeConfiguration != nil} {

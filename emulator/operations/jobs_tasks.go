@@ -19,17 +19,17 @@ func ends(a *batch.Attempt, only string) map[string]batch.ContainerEnd {
 	return all
 }
 
-// streams are the log streams of an attempt's containers by name, but for those of which it is known that they never ran.
+// streams are the log streams of an attempt's containers by name: of all that run, and, when the attempt has ended, of those that ran, which some may have
+// though the task as a whole never did.
 func streams(state *batch.State, j *batch.Job, a *batch.Attempt) map[string]string {
-	all := map[string]string{}
-	if a.StartedAt != 0 {
-		for _, s := range state.LogStreams(j, a) {
-			all[s.Container] = s.Stream
-		}
-	}
+	ran := map[string]bool{}
 	for _, e := range a.Containers {
-		if a.NeverRan(e) {
-			delete(all, e.Name)
+		ran[e.Name] = !a.NeverRan(e)
+	}
+	all := map[string]string{}
+	for _, s := range state.LogStreams(j, a) {
+		if is, known := ran[s.Container]; is || !known && a.StartedAt != 0 {
+			all[s.Container] = s.Stream
 		}
 	}
 	return all

@@ -50,6 +50,8 @@ func look(action string, args []string) error {
 		to, err := os.Readlink(arg(0))
 		fmt.Println(to)
 		return err
+	case "symlink":
+		return os.Symlink(arg(0), arg(1))
 	case "mounts":
 		return mounts(arg(0))
 	case "id":

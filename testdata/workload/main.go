@@ -18,6 +18,7 @@
 //	append FILE TEXT    add a line to a file           mkdir DIR          make a folder and those above it
 //	chmod MODE FILE     change permissions (octal)     ls DIR             print the names in a folder
 //	stat FILE           print mode, UID:GID and size   link FILE          print where a symbolic link goes
+//	symlink TARGET FILE make one
 //	mounts PREFIX       print target, type and options of the mounts whose target begins so
 //	id                  print user and group           limits             print NAME SOFT HARD of each limit
 //	lookup NAME         print addresses of a host      ask URL            print status, content type and body

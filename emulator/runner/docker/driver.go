@@ -68,6 +68,7 @@ type Driver struct {
 	noUlimits atomic.Bool
 
 	made     made
+	lookers  lookers
 	imageMap []imageMapping
 	swept    sync.Once // of what an earlier process left, when the engine is there
 }
@@ -137,6 +138,11 @@ func (d *Driver) Watch(ctx context.Context, changed func(runner.Availability)) {
 // Close implements runner.Driver.
 func (d *Driver) Close(ctx context.Context, keep bool) error {
 	d.boxes.close(ctx, keep, d.engine.ready())
+	if d.engine.ready() {
+		if err := d.closeLookers(ctx); err != nil {
+			d.log.Warn("containers that looked at volumes are left; the next start takes them away", "error", err)
+		}
+	}
 	if !keep && d.options.Transient && d.engine.ready() {
 		if err := d.removeVolumes(ctx, labelVolume); err != nil {
 			d.log.Warn("disks and file systems of jobs are left; the next start takes them away", "error", err)

@@ -116,13 +116,17 @@ func (e *engine) connect(ctx context.Context) error {
 	e.storage = machine.Driver
 	e.mu.Unlock()
 	e.driver.boxes.reconnect(ctx, version.Arch)
-	if e.driver.options.Transient {
-		e.driver.swept.Do(func() {
-			if err := e.driver.removeVolumes(ctx, labelVolume); err != nil {
-				e.driver.log.Warn("disks and file systems of an earlier process could not be removed", "error", err)
-			}
-		})
-	}
+	e.driver.swept.Do(func() {
+		if err := e.driver.closeLookers(ctx); err != nil {
+			e.driver.log.Warn("containers of an earlier process could not be removed", "error", err)
+		}
+		if !e.driver.options.Transient {
+			return
+		}
+		if err := e.driver.removeVolumes(ctx, labelVolume); err != nil {
+			e.driver.log.Warn("disks and file systems of an earlier process could not be removed", "error", err)
+		}
+	})
 	e.set(runner.Availability{Ready: true, Version: version.Version, Endpoint: c.DaemonHost(), CPUs: machine.NCPU, MemoryMiB: machine.MemTotal / mib}, version.Arch)
 	e.driver.boxes.warm()
 	e.wakeAll() // what happened while nobody listened

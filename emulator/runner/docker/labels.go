@@ -22,6 +22,7 @@ const (
 	labelContainer = "batch-local.container"
 	labelSandbox   = "batch-local.sandbox"  // of a sandbox: the instance's id, or "task"
 	labelVolume    = "batch-local.volume"   // of a volume that outlives jobs: "disk", "efs" or "pvc"
+	labelLooker    = "batch-local.looker"   // of a container that never runs: the folder that it has
 	labelEndpoint  = "batch-local.endpoint" // of the container that has the address of the endpoint
 )
 

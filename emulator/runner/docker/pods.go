@@ -116,8 +116,16 @@ func (r *run) mountPodVolume(ctx context.Context, m api.EksContainerVolumeMount,
 		return err
 	}
 	if sub := api.Value(m.SubPath); sub != "" {
-		host.Binds = append(host.Binds, bind(path.Join(folder, path.Clean("/"+sub)), target, readOnly))
-		return nil
+		if slices.Contains(strings.Split(sub, "/"), "..") {
+			return &failure{"CreateContainerConfigError", "subPath " + sub + " must not contain '..'"}
+		}
+		within := r.within
+		if v.HostPath != nil || v.PersistentVolumeClaim != nil { // what outlives the task
+			within = r.driver.within
+		}
+		source, err := within(ctx, folder, sub)
+		host.Binds = append(host.Binds, bind(source, target, readOnly))
+		return err
 	}
 	if name == "" {
 		host.Binds = append(host.Binds, bind(folder, target, readOnly))

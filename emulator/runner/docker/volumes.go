@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -124,8 +125,8 @@ func d12(sum [sha256.Size]byte) string { return hex.EncodeToString(sum[:6]) }
 // Guess: on AWS each instance has a disk of its own. Jobs here find what others of their environment left, wherever they ran.
 func (d *Driver) hostPath(ctx context.Context, t batch.Task, given string) (string, error) {
 	clean := path.Clean("/" + given)
-	if to, ok := mapped(d.options.HostPaths, clean); ok {
-		return to, nil
+	if root, rest, ok := mapped(d.options.HostPaths, clean); ok {
+		return d.within(ctx, root, rest)
 	}
 	if strings.HasSuffix(clean, "/docker.sock") {
 		return "", &failure{cannotCreate, "a job never gets the container engine's socket from batch-local; with it, it would be root on this machine"}
@@ -134,19 +135,19 @@ func (d *Driver) hostPath(ctx context.Context, t batch.Task, given string) (stri
 	if err != nil {
 		return "", err
 	}
-	return path.Join(disk, clean), nil
+	return d.within(ctx, disk, clean)
 }
 
-// mapped is where the longest mapping of a path, or of a folder above it, puts it.
-func mapped(mappings []Mapping, given string) (string, bool) {
-	best, found := Mapping{}, false
+// mapped is where the longest mapping of a path, or of a folder above it, puts it: a folder, and what is left of the path.
+func mapped(mappings []Mapping, given string) (root, rest string, ok bool) {
+	best := Mapping{}
 	for _, m := range mappings {
 		from := path.Clean(m.From)
 		if (given == from || strings.HasPrefix(given, strings.TrimSuffix(from, "/")+"/")) && len(from) > len(best.From) {
-			best, found = Mapping{from, m.To}, true
+			best, ok = Mapping{from, m.To}, true
 		}
 	}
-	return path.Join(best.To, strings.TrimPrefix(given, best.From)), found
+	return best.To, strings.TrimPrefix(given, best.From), ok
 }
 
 // A fileSystem is what a job mounts of EFS or of S3 Files. id may be an ARN, and point the ARN of an access point.
@@ -170,10 +171,14 @@ func (d *Driver) mountFileSystem(ctx context.Context, host *container.HostConfig
 		root = disk
 	}
 	if f.point != "" {
-		host.Binds = append(host.Binds, bind(path.Join(root, path.Base(f.point)), target, readOnly))
-		return nil
+		folder, err := d.within(ctx, root, path.Base(f.point))
+		host.Binds = append(host.Binds, bind(folder, target, readOnly))
+		return err
 	}
-	folder := path.Join(root, path.Clean("/"+f.root))
+	folder, err := d.within(ctx, root, f.root)
+	if err != nil {
+		return err
+	}
 	host.Mounts = append(host.Mounts, mount.Mount{Type: mount.TypeBind, Source: folder, Target: target, ReadOnly: readOnly})
 	return nil
 }
@@ -206,7 +211,7 @@ func (d *Driver) Reset(ctx context.Context) error {
 	if !d.engine.ready() {
 		return nil // they are taken away when the emulator ends, or starts again
 	}
-	return d.removeVolumes(ctx, labelVolume)
+	return errors.Join(d.closeLookers(ctx), d.removeVolumes(ctx, labelVolume))
 }
 
 // removeVolumes takes away the volumes of this emulator that have a label.

@@ -1,0 +1,128 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path"
+	"strings"
+	"sync"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+
+	"github.com/batch-local/batch-local/emulator/batch"
+)
+
+// What a job mounts is a folder within a disk, a file system or a mapped folder, and jobs write there: one that leaves a symbolic link would have the engine
+// mount for the next whatever the link names on its own machine. So nothing is mounted through a link.
+//
+// The engine looks the path up again when it starts the container, so a job that swaps a folder for a link in that very moment may still win (SECURITY.md).
+
+// lookers are containers that never run, each with one folder of the engine's machine in it, to look at paths within.
+type lookers struct {
+	mu sync.Mutex
+	of map[string]string // container by folder
+}
+
+// lookAt is where a looker has its folder.
+const lookAt = "/look"
+
+// within is the path of something in a folder of the engine's machine, which may be missing; it is refused if it leads through a symbolic link.
+func (d *Driver) within(ctx context.Context, root, given string) (string, error) {
+	clean := path.Clean("/" + given)
+	whole := path.Join(root, clean)
+	if clean == "/" {
+		return whole, nil
+	}
+	looker, err := d.looker(ctx, root)
+	if err != nil {
+		return "", fail(cannotVolume, "created", "4m0s", err)
+	}
+	return whole, d.plain(ctx, looker, clean)
+}
+
+// within is Driver.within for a folder that goes with the attempt.
+func (r *run) within(ctx context.Context, root, given string) (string, error) {
+	d := r.driver
+	looker, err := d.makeLooker(ctx, root, d.labels(r.attempt.Task, batch.Container{Name: pauseName}))
+	if err != nil {
+		return "", fail(cannotVolume, "created", "4m0s", err)
+	}
+	defer d.removeLooker(ctx, looker)
+	clean := path.Clean("/" + given)
+	return path.Join(root, clean), d.plain(ctx, looker, clean)
+}
+
+// plain refuses a path in a looker's folder that leads through a symbolic link.
+func (d *Driver) plain(ctx context.Context, looker, clean string) error {
+	at := ""
+	for _, part := range strings.Split(clean[1:], "/") {
+		at += "/" + part
+		is, err := d.client.ContainerStatPath(ctx, looker, lookAt+at)
+		switch {
+		case cerrdefs.IsNotFound(err):
+			return nil
+		case err != nil:
+			return fail(cannotVolume, "created", "4m0s", err)
+		case is.Mode&os.ModeSymlink != 0:
+			return &failure{cannotVolume, fmt.Sprintf("%s is a symbolic link; batch-local mounts nothing through one, as it would lead to this machine's own files", at)}
+		}
+	}
+	return nil
+}
+
+// looker is the container that has a folder of the engine's machine, made if it is missing.
+func (d *Driver) looker(ctx context.Context, root string) (string, error) {
+	d.lookers.mu.Lock()
+	defer d.lookers.mu.Unlock()
+	if id, ok := d.lookers.of[root]; ok {
+		if _, err := d.client.ContainerStatPath(ctx, id, lookAt); err == nil {
+			return id, nil
+		}
+		delete(d.lookers.of, root)
+		d.removeLooker(ctx, id)
+	}
+	id, err := d.makeLooker(ctx, root, map[string]string{labelInstance: d.options.Instance, labelLooker: root})
+	if err != nil {
+		return "", err
+	}
+	if d.lookers.of == nil {
+		d.lookers.of = map[string]string{}
+	}
+	d.lookers.of[root] = id
+	return id, nil
+}
+
+func (d *Driver) makeLooker(ctx context.Context, root string, labels map[string]string) (string, error) {
+	image, err := d.boxes.pauseImage(ctx)
+	if err != nil {
+		return "", err
+	}
+	made, err := d.client.ContainerCreate(context.WithoutCancel(ctx), &container.Config{Image: image, Labels: labels},
+		&container.HostConfig{NetworkMode: modeNone, Binds: []string{bind(root, lookAt, true)}}, nil, nil, "")
+	return made.ID, err
+}
+
+func (d *Driver) removeLooker(ctx context.Context, id string) {
+	if err := d.client.ContainerRemove(context.WithoutCancel(ctx), id, container.RemoveOptions{Force: true}); err != nil && !cerrdefs.IsNotFound(err) {
+		d.log.Warn("a container that looked at volumes could not be removed", "container", id, "error", err)
+	}
+}
+
+// closeLookers removes all, those of an earlier process too.
+func (d *Driver) closeLookers(ctx context.Context) error {
+	d.lookers.mu.Lock()
+	defer d.lookers.mu.Unlock()
+	d.lookers.of = nil
+	list, err := d.client.ContainerList(ctx, container.ListOptions{All: true, Filters: ours(d.options.Instance, labelLooker)})
+	if err != nil {
+		return fmt.Errorf("list our containers: %w", err)
+	}
+	for _, c := range list {
+		if err := d.client.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true}); err != nil && !cerrdefs.IsNotFound(err) && !cerrdefs.IsConflict(err) {
+			return fmt.Errorf("remove the container %s: %w", c.ID, err)
+		}
+	}
+	return nil
+}
