@@ -287,6 +287,24 @@ func TestTasksShown(t *testing.T) {
 	w.shows(`{}`, w.sent("jobs", 0, "attempts", 0, "container"))
 }
 
+// TestStreamsOfTasks is runtime.md 4.5: a container that ran has a log stream though its task never did, and one that did not run has none.
+func TestStreamsOfTasks(t *testing.T) {
+	w := newPlace(t)
+	id := must(w.submit("q", "t", func(*submission) {}))(t)
+	w.update(func(tx *batch.Tx) {
+		tx.Report(batch.Report{Attempt: batch.AttemptID{Job: batch.JobID(id), Number: 1}, State: batch.Exited, ExitCode: aws.Int32(batch.UnableCode), Reason: batch.UnableReason("side", "main", batch.NotSuccessful),
+			Containers: []batch.ContainerEnd{{Name: "main", ExitCode: aws.Int32(batch.UnableCode), Reason: batch.UnableReason("side", "main", batch.NotSuccessful)}, {Name: "side", ExitCode: aws.Int32(5)}}})
+	})
+	j := w.job(id)
+	var got []string
+	for _, c := range j.Attempts[0].TaskProperties[0].Containers {
+		got = append(got, fmt.Sprint(*c.Name, " ", c.LogStreamName != nil))
+	}
+	if diff := cmp.Diff([]string{"main false", "side true"}, got); diff != "" || aws.ToString(j.StatusReason) != batch.ReasonNotStarted {
+		t.Errorf("%s; who has a stream (-want +got):\n%s", aws.ToString(j.StatusReason), diff)
+	}
+}
+
 // spaced evens out what fmt.Sprint puts between operands.
 func spaced(list []string) []string {
 	for i := range list {
