@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"unicode/utf8"
 
 	cerrdefs "github.com/containerd/errdefs"
 
 	"github.com/batch-local/batch-local/emulator/batch"
 )
 
-// maxReason is how long a container's reason may be (runtime.md 9).
+// maxReason is how many characters a container's reason may have (runtime.md 9).
 const maxReason = 255
 
 // A failure is an attempt that cannot run, in ECS's words.
@@ -30,13 +29,14 @@ func (f *failure) end(t batch.Task) end {
 	return end{reason: f.reason()}
 }
 
+// cut leaves as many characters as a reason may have.
 func cut(text string) string {
-	if len(text) <= maxReason {
-		return text
-	}
-	text = text[:maxReason]
-	for !utf8.ValidString(text) {
-		text = text[:len(text)-1]
+	n := 0
+	for i := range text {
+		if n == maxReason {
+			return text[:i]
+		}
+		n++
 	}
 	return text
 }
