@@ -22,6 +22,9 @@ import (
 const (
 	pullInactivity = time.Minute
 	pullBegin      = 5 * time.Minute
+	pullTries      = 5
+	firstPullPause = 1100 * time.Millisecond
+	lastPullPause  = 5 * time.Second
 )
 
 // A picture is an image as a container wants it.
@@ -135,13 +138,40 @@ func (d *Driver) image(ctx context.Context, p picture) (image.InspectResponse, e
 	return is, fail(cannotPull, "pulled", pullBegin.String(), err)
 }
 
-// pull fetches an image; who asks while a pull of the same name goes on waits for that one. It ends when the last of
-// those is served, not when the first gives up.
+// pull fetches an image, again if the registry is in trouble. Who waits decides for itself how long it tries; those who do so at the same moment share one pull.
 func (d *Driver) pull(ctx context.Context, p picture) error {
 	auth, err := p.auth(ctx)
 	if err != nil {
 		return err
 	}
+	pause := firstPullPause
+	for try := 1; ; try++ {
+		err := d.pullOnce(ctx, p, auth)
+		if try == pullTries || !registryTrouble(err) {
+			return err
+		}
+		d.log.Info("a registry is in trouble; the image is pulled again soon", "image", p.name, "try", try, "error", err)
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		pause = min(2*pause, lastPullPause)
+	}
+}
+
+// troubles are what engines say of a registry that answered 429 or 5xx, which may be over soon.
+var troubles = regexp.MustCompile(`(?i)\btoomanyrequests\b|too many requests|\b(500 Internal Server Error|502 Bad Gateway|503 Service Unavailable|504 Gateway Time-?out)\b|\bHTTP (status:? )?(429|50[0234])\b|\bstatus code:? (429|50[0234])\b`)
+
+// registryTrouble says whether a pull that failed may go well a little later.
+func registryTrouble(err error) bool {
+	var f *failure
+	return errors.As(err, &f) && f.name == cannotPull && troubles.MatchString(f.text)
+}
+
+// pullOnce is one try; who asks while one of the same name goes on waits for that one. It ends when the last of those is served, not when the first
+// gives up.
+func (d *Driver) pullOnce(ctx context.Context, p picture, auth string) error {
 	key := p.name + " " + auth // others may not use what somebody's password got
 	if p.platform != nil {
 		key += " " + p.platform.Architecture

@@ -41,14 +41,34 @@ func (r *run) checkLog(c batch.Container) error {
 	return &failure{cannotStart, daemonText(err)}
 }
 
-// pullText words a failed pull as Fargate does, which has no Docker (runtime.md 9).
+// pullText words a failed pull as the platform does (runtime.md 9): Fargate has no Docker, and the agent on instances says first what may help.
 func (r *run) pullText(c batch.Container, err error) error {
 	var f *failure
-	if r.attempt.Platform != batch.Fargate || !errors.As(err, &f) || f.name != cannotPull {
+	if !errors.As(err, &f) || f.name != cannotPull {
 		return err
 	}
-	text := strings.TrimPrefix(f.text, daemonPrefix)
-	return &failure{cannotPull, "pull image manifest has been retried 1 time(s): failed to resolve ref " + canonical(r.driver.renamed(c.Image)) + ": " + text}
+	switch r.attempt.Platform {
+	case batch.Fargate:
+		text := strings.TrimPrefix(f.text, daemonPrefix)
+		return &failure{cannotPull, "pull image manifest has been retried 1 time(s): failed to resolve ref " + canonical(r.driver.renamed(c.Image)) + ": " + text}
+	case batch.EC2:
+		return &failure{cannotPull, pullHint(f.text) + f.text}
+	}
+	return err
+}
+
+// pullHint is what the agent of ECS puts before a text that it understands.
+func pullHint(text string) string {
+	for _, known := range []struct{ sign, advice string }{
+		{"is not authorized to perform: ecr:BatchGetImage", "Check that the role has the permissions to pull images from the registry"},
+		{"denied: requested access to the resource is denied", "Check whether the image exists"},
+		{"request canceled while waiting for connection", "Check your network configuration"},
+	} {
+		if strings.Contains(text, known.sign) {
+			return "The task can’t pull the image. " + known.advice + ". "
+		}
+	}
+	return ""
 }
 
 // canonical is an image's whole name.
