@@ -117,7 +117,7 @@ func TestPods(t *testing.T) {
 			},
 			"5.1: files of the service account": {
 				pod:  types.EksPodProperties{Containers: cells{cell("a", do("cat", account+"/namespace", "then", "echo", "then", "ls", account, "then", "try", "write", account+"/x", "y"))}},
-				ends: do(ok), lines: map[string][]string{"a": {"suite", "namespace", "token", "open " + account + "/x: read-only file system"}},
+				ends: do(ok), lines: map[string][]string{"a": {"suite", "ca.crt", "namespace", "token", "open " + account + "/x: read-only file system"}},
 			},
 			"5.1: variables: Batch's, and none of ECS": {
 				pod: types.EksPodProperties{Containers: cells{cell("a", do("env", "ECS_CONTAINER_METADATA_URI_V4", "then", "env", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "then", "env", "AWS_EXECUTION_ENV", "then",

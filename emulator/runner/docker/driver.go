@@ -67,10 +67,11 @@ type Driver struct {
 	// noUlimits says that the engine cannot give containers the limits that Fargate sets.
 	noUlimits atomic.Bool
 
-	made     made
-	lookers  lookers
-	imageMap []imageMapping
-	swept    sync.Once // of what an earlier process left, when the engine is there
+	made      made
+	lookers   lookers
+	authority authority // of the cluster that pods believe in
+	imageMap  []imageMapping
+	swept     sync.Once // of what an earlier process left, when the engine is there
 }
 
 var _ runner.Driver = (*Driver)(nil)
