@@ -246,7 +246,7 @@ func network(t batch.Task, n Network, v4 bool) networkBody {
 	body.AttachmentIndex = new(0)
 	body.MACAddress, body.IPv4SubnetCIDRBlock = n.MAC, n.Subnet
 	body.DomainNameServers, body.DomainNameSearchList = n.DNS, n.Search
-	body.PrivateDNSName = t.HostName
+	body.PrivateDNSName = cmp.Or(n.Name, t.HostName)
 	if _, bits, found := strings.Cut(n.Subnet, "/"); found && n.Gateway != "" {
 		body.SubnetGatewayIpv4Address = n.Gateway + "/" + bits
 	}

@@ -2,6 +2,7 @@ package endpoint_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -77,6 +78,11 @@ func TestOnFargate(t *testing.T) {
 		"Networks":[{"NetworkMode":"awsvpc","IPv4Addresses":["10.0.2.7"],"AttachmentIndex":0,"MACAddress":"02:42:0a:00:02:07","IPv4SubnetCIDRBlock":"10.0.2.0/24","DomainNameServers":["127.0.0.11"],"PrivateDNSName":"ip-10-0-2-7.ec2.internal","SubnetGatewayIpv4Address":"10.0.2.1/24"}],"Snapshotter":"overlayfs"}]}`
 	if diff := cmp.Diff(parsed(t, want), task); diff != "" {
 		t.Errorf("the task (-want +got):\n%s", diff)
+	}
+	named := running()
+	named.facts.Network.Name = "ip-10-0-9-9.ec2.internal"
+	if other := s.Open(onFargate(), endpoint.IDs{}).Container(endpoint.Container{Name: "default", Source: named}); !strings.Contains(fmt.Sprint(object(t, s.Handler(), "/v4/"+other)["Networks"]), "PrivateDNSName:ip-10-0-9-9.ec2.internal") {
+		t.Error("it is not told the name that its host really has")
 	}
 	if tags := object(t, s.Handler(), "/v4/"+id+"/taskWithTags")["TaskTags"]; tags != nil {
 		t.Errorf("Fargate's tasks show no tags; got %v", tags)

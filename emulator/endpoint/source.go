@@ -85,4 +85,5 @@ type Network struct {
 	Gateway string // 10.0.2.1
 	DNS     []string
 	Search  []string
+	Name    string // of the host; empty is what its task says
 }

@@ -17,6 +17,7 @@ import (
 type sandbox struct {
 	id   string
 	ipv4 string
+	name string       // of the host, as containers in it see it
 	host batch.HostID // empty: a task's own
 
 	inside map[*run]struct{} // sandboxes.mu guards it
@@ -43,6 +44,7 @@ type sandboxes struct {
 	filled bool // somebody has asked for a task's own
 	closed bool
 	live   map[string]*sandbox // that this process made or took over, by id
+	names  map[string]int      // how many have that name, or are to have it
 
 	machine string // the address of the engine's machine; empty: not known
 
@@ -66,7 +68,8 @@ const idleHost = time.Minute
 
 func newSandboxes(d *Driver) *sandboxes {
 	return &sandboxes{
-		driver: d, hosts: map[batch.HostID]*hostBox{}, spare: make(chan *sandbox, d.options.Sandboxes), live: map[string]*sandbox{}, relay: newRelayer(d),
+		driver: d, hosts: map[batch.HostID]*hostBox{}, spare: make(chan *sandbox, d.options.Sandboxes), live: map[string]*sandbox{}, names: map[string]int{},
+		relay: newRelayer(d),
 	}
 }
 
@@ -115,13 +118,14 @@ func (s *sandboxes) takeOver(ctx context.Context, t batch.Task, r *run, id strin
 		s.driver.log.Warn("the sandbox of a job that was taken over is not there", "attempt", t.Attempt, "error", err)
 		return nil
 	}
-	box := &sandbox{id: is.ID, inside: map[*run]struct{}{r: {}}}
+	box := &sandbox{id: is.ID, name: is.Config.Hostname, inside: map[*run]struct{}{r: {}}}
 	for _, n := range is.NetworkSettings.Networks { // it is on one
 		box.ipv4 = n.IPAddress
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.live[box.id] = box
+	s.names[box.name]++
 	return box
 }
 
@@ -194,7 +198,7 @@ func (s *sandboxes) lost(host batch.HostID, h *hostBox) {
 }
 
 func (s *sandboxes) takeOwn(ctx context.Context, t batch.Task) (*sandbox, error) {
-	if t.Pod != nil { // its host name is its own, which nobody knows ahead of need
+	if t.Platform != batch.Fargate { // its host name is its own, which nobody knows ahead of need
 		s.mu.Lock()
 		s.filled = true
 		s.mu.Unlock()
@@ -203,7 +207,10 @@ func (s *sandboxes) takeOwn(ctx context.Context, t batch.Task) (*sandbox, error)
 	defer s.fill(t) // after the task has its own: the first one should not wait behind those to come
 	select {
 	case box := <-s.spare:
-		return box, nil
+		if domainOf(box.name) == domainOf(t.HostName) {
+			return box, nil
+		}
+		s.remove(ctx, box) // of another region
 	default:
 	}
 	return s.make(context.WithoutCancel(ctx), "task", t.HostName)
@@ -222,8 +229,8 @@ func (s *sandboxes) fill(t batch.Task) {
 
 // refill makes one more. The lock is held.
 func (s *sandboxes) refill(t batch.Task) {
-	// Its name has to be chosen before its task is known, as the address of a real network interface has.
-	name := t.HostName
+	// Its name has to be chosen before its task is known, as the address of a real network interface has; the endpoint tells the task this one.
+	name := anotherName(t.HostName)
 	s.making.Go(func() {
 		box, err := s.make(context.Background(), "task", name)
 		s.mu.Lock()
@@ -281,10 +288,16 @@ func (s *sandboxes) replace(ctx context.Context, box *sandbox) {
 // make brings up a sandbox. Another emulator may remove the network that both use at the moment when nothing is on it; then it is made
 // once more.
 func (s *sandboxes) make(ctx context.Context, of, hostName string) (*sandbox, error) {
+	hostName = s.claim(of, hostName)
 	box, err := s.tryMake(ctx, of, hostName)
 	if cerrdefs.IsNotFound(err) {
 		s.forget()
 		box, err = s.tryMake(ctx, of, hostName)
+	}
+	if err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.release(hostName)
 	}
 	return box, err
 }
@@ -330,7 +343,7 @@ func (s *sandboxes) tryMake(ctx context.Context, of, hostName string) (*sandbox,
 	if err != nil {
 		return nil, fmt.Errorf("inspect a sandbox: %w", err)
 	}
-	box := &sandbox{id: is.ID}
+	box := &sandbox{id: is.ID, name: hostName}
 	for _, n := range is.NetworkSettings.Networks { // it is on one
 		box.ipv4 = n.IPAddress
 	}
@@ -350,6 +363,7 @@ func (s *sandboxes) died(id string) {
 		return
 	}
 	delete(s.live, id)
+	s.release(box.name)
 	if h := s.hosts[box.host]; h != nil && h.box == box {
 		delete(s.hosts, box.host)
 	}

@@ -2,13 +2,18 @@ package docker_test
 
 import (
 	"context"
+	"fmt"
+	"regexp"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/client"
 
 	"github.com/batch-local/batch-local/emulator/batch"
+	"github.com/batch-local/batch-local/emulator/endpoint"
 	"github.com/batch-local/batch-local/emulator/runner"
 	"github.com/batch-local/batch-local/emulator/runner/docker"
 	"github.com/batch-local/batch-local/emulator/runner/runnertest"
@@ -58,6 +63,66 @@ func TestLostSandbox(t *testing.T) {
 	if left := leftovers(t, engine, instance); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
+}
+
+// TestHostNames is runtime.md 2.8: each Fargate task has a host name of its own, also in a sandbox that was made ahead of it, and its metadata tells the
+// same one.
+func TestHostNames(t *testing.T) {
+	engine := realEngine(t)
+	instance := newInstance()
+	d, err := docker.New(docker.Options{Instance: instance, Sandboxes: 2, Endpoint: endpoint.New(endpoint.Options{})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close(context.Background(), false)
+	form := regexp.MustCompile(`^ip-10-0-\d+-\d+\.ec2\.internal$`)
+	seen := map[string]bool{}
+	for n := range 4 {
+		task := batch.Task{
+			Attempt: batch.AttemptID{Job: batch.JobID(instance + "-0000"), Number: n + 1}, Platform: batch.Fargate, Definition: "arn:definition",
+			HostName: fmt.Sprintf("ip-10-0-1-%d.ec2.internal", n),
+		}
+		if n == 3 { // an emulator has several regions
+			task.HostName = "ip-10-0-1-3.eu-west-1.compute.internal"
+			form = regexp.MustCompile(`^ip-10-0-\d+-\d+\.eu-west-1\.compute\.internal$`)
+		}
+		lines := strings.Split(printed(t, d, task, "ask", "$ECS_CONTAINER_METADATA_URI_V4", "then", "host"), "\n")
+		_, told, _ := strings.Cut(lines[0], `"PrivateDNSName":"`)
+		told, _, _ = strings.Cut(told, `"`)
+		if name := lines[1]; !form.MatchString(name) || seen[name] || told != name {
+			t.Errorf("task %d: its name is %q, and it is told %q; earlier ones had %v", n, name, told, seen)
+		}
+		seen[lines[1]] = true
+		awaitSandboxes(t, engine, instance, 2)
+	}
+}
+
+// awaitSandboxes waits until so many wait for a task, and looks at their names.
+func awaitSandboxes(t *testing.T, engine *client.Client, instance string, n int) {
+	t.Helper()
+	for range 300 {
+		all, err := engine.ContainerList(t.Context(), container.ListOptions{Filters: filters.NewArgs(filters.Arg("label", "batch-local.instance="+instance), filters.Arg("label", "batch-local.sandbox=task"))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(all) != n {
+			time.Sleep(20 * time.Millisecond)
+			continue
+		}
+		names := map[string]bool{}
+		for _, c := range all {
+			is, err := engine.ContainerInspect(t.Context(), c.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			names[is.Config.Hostname] = true
+		}
+		if len(names) != n {
+			t.Errorf("%d sandboxes have the names %v", n, names)
+		}
+		return
+	}
+	t.Fatalf("there are no %d sandboxes", n)
 }
 
 // sandboxOf is the sandbox that a task's container is in.

@@ -80,6 +80,9 @@ func (s *source) network(ctx context.Context, f *endpoint.Facts) error {
 	if err != nil || is.NetworkSettings == nil {
 		return err
 	}
+	if is.Config != nil {
+		f.Network.Name = is.Config.Hostname
+	}
 	for _, n := range is.NetworkSettings.Networks { // it is on one
 		f.Network.IPv4, f.Network.MAC, f.Network.Gateway = []string{n.IPAddress}, n.MacAddress, n.Gateway
 		if address, err := netip.ParseAddr(n.IPAddress); err == nil {

@@ -69,11 +69,17 @@ func (s *sandboxes) knows(id string) bool {
 
 func (s *sandboxes) remove(ctx context.Context, box *sandbox) {
 	s.mu.Lock()
+	known := s.live[box.id]
 	delete(s.live, box.id) // its end is no loss
 	s.mu.Unlock()
 	err := s.driver.client.ContainerRemove(context.WithoutCancel(ctx), box.id, container.RemoveOptions{Force: true, RemoveVolumes: true})
 	if err != nil && !cerrdefs.IsNotFound(err) && !cerrdefs.IsConflict(err) {
 		s.driver.log.Warn("a sandbox could not be removed; the next start tries again", "container", box.id, "error", err)
+	}
+	if known != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.release(known.name)
 	}
 }
 
