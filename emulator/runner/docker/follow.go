@@ -77,17 +77,18 @@ func (u *unit) look(ctx context.Context) (*end, error) {
 	switch {
 	case cerrdefs.IsNotFound(err):
 		u.close()
-		return &end{reason: lostReason(true), stopped: u.stopping}, nil
+		return u.vanished(), nil
 	case err != nil:
 		return nil, err
 	case is.State.Running || is.State.Paused || is.State.Restarting:
 		return nil, nil
 	}
 	u.close()
-	e := &end{
-		code: new(int32(is.State.ExitCode)), stopped: u.stopping,
-		reason: exitReason(is.State.OOMKilled || u.killedForMemory(is.State.ExitCode), is.State.Error),
+	oom := is.State.OOMKilled || u.killedForMemory(is.State.ExitCode)
+	if !oom && is.State.ExitCode == killed && !u.stopping && u.gone(ctx) {
+		return u.vanished(), nil
 	}
+	e := &end{code: new(int32(is.State.ExitCode)), stopped: u.stopping, reason: exitReason(oom, is.State.Error)}
 	if is.State.ExitCode != 0 {
 		e.reason = cmp.Or(e.reason, u.failureText(ctx))
 	}
@@ -98,6 +99,20 @@ func (u *unit) look(ctx context.Context) (*end, error) {
 		e.at = max(at.UnixMilli(), u.since.UnixMilli())
 	}
 	return e, nil
+}
+
+// vanished is the end of a container that somebody removed: nobody knows how it ended (runtime.md 2.12).
+func (u *unit) vanished() *end {
+	return &end{reason: lostReason(true), stopped: u.stopping}
+}
+
+// gone says whether a container that was killed is removed, or about to be: a removal by force kills first, so its end is heard of before.
+func (u *unit) gone(ctx context.Context) bool {
+	is, err := u.run.driver.client.ContainerInspect(ctx, u.id)
+	if err != nil {
+		return cerrdefs.IsNotFound(err)
+	}
+	return is.State.Status == container.StateRemoving || is.State.Status == container.StateDead
 }
 
 // oomTime is how long the engine's word of a memory kill may be behind the exit that follows from it. Only a job that SIGKILL ended, and not ours, waits for it.
