@@ -17,6 +17,7 @@ import (
 type fake struct {
 	facts endpoint.Facts
 	stats string
+	later []string // statistics, one for each question after the first
 	err   error
 	asked int // for statistics
 }
@@ -25,7 +26,11 @@ func (f *fake) Facts(context.Context) (endpoint.Facts, error) { return f.facts, 
 
 func (f *fake) Stats(context.Context) (json.RawMessage, error) {
 	f.asked++
-	return json.RawMessage(f.stats), f.err
+	is := f.stats
+	if len(f.later) > 0 {
+		f.stats, f.later = f.later[0], f.later[1:]
+	}
+	return json.RawMessage(is), f.err
 }
 
 func at(second int) time.Time { return time.Date(2026, 11, 23, 15, 4, second, 123456789, time.UTC) }

@@ -11,8 +11,13 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// sampleLife is how long a sample answers for the next ones: the engine makes one a second.
-const sampleLife = time.Second
+const (
+	// sampleLife is how long a sample answers for the next ones: the engine makes one a second.
+	sampleLife = time.Second
+	// newerPause is how long the first answer waits before it looks for a second sample, and newerTries how often: the engine may be behind.
+	newerPause = sampleLife / 2
+	newerTries = 4
+)
 
 // A sampler keeps a container's latest sample, and what of it the next one is compared with.
 type sampler struct {
@@ -38,25 +43,24 @@ func (c counters) sums() (received, sent uint64) {
 	return received, sent
 }
 
-// sample is the engine's text with network_rate_stats added, from the second one on; the container of a shared network has none. It is null when
-// there is none yet.
+// sample is the engine's text with network_rate_stats added; the container of a shared network has none. It is null when there is no sample yet. The
+// first answer waits for two samples, because rates are made of two.
 func (s *sampler) sample(ctx context.Context, source Source, rates bool) (json.RawMessage, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if time.Since(s.at) < sampleLife {
 		return s.answer, nil
 	}
-	raw, err := source.Stats(ctx)
-	if err != nil {
+	raw, now, err := ask(ctx, source)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	raw = bytes.TrimSpace(raw)
-	if len(raw) == 0 {
+	case raw == nil:
 		return json.RawMessage("null"), nil
 	}
-	var now counters
-	if err := json.Unmarshal(raw, &now); err != nil {
-		return nil, fmt.Errorf("the engine's statistics: %w", err)
+	if rates && s.last.Read.IsZero() && !now.Read.IsZero() && len(now.Networks) > 0 {
+		s.last = now
+		raw, now = newer(ctx, source, raw, now)
 	}
 	if s.answer != nil && now.Read.Equal(s.last.Read) { // the engine has no newer one
 		s.at = time.Now()
@@ -70,6 +74,40 @@ func (s *sampler) sample(ctx context.Context, source Source, rates bool) (json.R
 		s.last = now
 	}
 	return raw, nil
+}
+
+// ask answers the engine's text, nil if there is none yet, and what we understand of it.
+func ask(ctx context.Context, source Source) (raw json.RawMessage, is counters, err error) {
+	raw, err = source.Stats(ctx)
+	if err != nil {
+		return nil, is, err
+	}
+	if raw = bytes.TrimSpace(raw); len(raw) == 0 {
+		return nil, is, nil
+	}
+	if err := json.Unmarshal(raw, &is); err != nil {
+		return nil, is, fmt.Errorf("the engine's statistics: %w", err)
+	}
+	return raw, is, nil
+}
+
+// newer waits for a sample after the given one, which it answers if there is none: of a container that ends, or when ctx is done.
+func newer(ctx context.Context, source Source, raw json.RawMessage, than counters) (json.RawMessage, counters) {
+	for range newerTries {
+		select {
+		case <-time.After(newerPause):
+		case <-ctx.Done():
+			return raw, than
+		}
+		next, is, err := ask(ctx, source)
+		if err != nil || next == nil { // whoever asks next hears of it
+			return raw, than
+		}
+		if is.Read.After(than.Read) {
+			return next, is
+		}
+	}
+	return raw, than
 }
 
 func withRates(raw json.RawMessage, before, now counters) json.RawMessage {

@@ -1,7 +1,9 @@
 package endpoint_test
 
 import (
+	"context"
 	"errors"
+	"net/http/httptest"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,6 +15,7 @@ import (
 
 const (
 	firstSample  = `{"read":"2026-11-23T15:04:05Z","preread":"0001-01-01T00:00:00Z","name":"/ecs-a","networks":{"eth0":{"rx_bytes":100,"tx_bytes":10}},"cpu_stats":{"big":18446744073709551615}}`
+	thirdSample  = `{"read":"2026-11-23T15:04:08Z","networks":{"eth0":{"rx_bytes":160,"tx_bytes":30},"eth1":{"rx_bytes":50,"tx_bytes":7}}}`
 	secondSample = `{"read":"2026-11-23T15:04:07Z","networks":{"eth0":{"rx_bytes":150,"tx_bytes":30},"eth1":{"rx_bytes":50,"tx_bytes":0}}}`
 )
 
@@ -30,20 +33,52 @@ func TestStats(t *testing.T) {
 			}
 		}
 		expect("nothing was sampled yet", "/v4/"+id+"/stats", "null")
-		source.stats = firstSample + "\n"
-		expect("a first sample has no rates", "/v4/"+id+"/stats", firstSample)
-		source.stats = secondSample
-		expect("a moment later it is still the same", "/v3/"+id+"/stats", firstSample)
-		if source.asked != 2 {
+		source.stats, source.later = firstSample+"\n", []string{firstSample, secondSample + "\n", thirdSample}
+		with := secondSample[:len(secondSample)-1] + `,"network_rate_stats":{"rx_bytes_per_sec":50,"tx_bytes_per_sec":10}}`
+		began := time.Now()
+		expect("the first answer has rates already, of two samples", "/v4/"+id+"/stats", with)
+		if took := time.Since(began); took != time.Second {
+			t.Errorf("it took %v, and the engine had the second sample after one", took)
+		}
+		began = time.Now()
+		expect("a moment later it is still the same", "/v3/"+id+"/stats", with)
+		if source.asked != 4 {
 			t.Errorf("the engine was asked %d times", source.asked)
 		}
 		time.Sleep(time.Second)
-		with := secondSample[:len(secondSample)-1] + `,"network_rate_stats":{"rx_bytes_per_sec":50,"tx_bytes_per_sec":10}}`
-		expect("the next one has", "/v4/"+id+"/stats", with)
+		with = thirdSample[:len(thirdSample)-1] + `,"network_rate_stats":{"rx_bytes_per_sec":10,"tx_bytes_per_sec":7}}`
+		expect("the next one has others", "/v4/"+id+"/stats", with)
 		time.Sleep(time.Second)
 		expect("the engine has nothing newer", "/v4/"+id+"/stats", with)
 		expect("by id", "/v4/"+id+"/task/stats", `{"`+id+`":`+with+`}`)
+		if took := time.Since(began); took != 2*time.Second {
+			t.Errorf("later answers come at once; these took %v", took-2*time.Second)
+		}
 	})
+}
+
+// TestFirstStats does not wait without end for a second sample: not of a container that ends, and not for a caller who goes away.
+func TestFirstStats(t *testing.T) {
+	for name, test := range map[string]struct{ patience, took time.Duration }{
+		"no second sample":     {time.Hour, 2 * time.Second},
+		"the caller goes away": {700 * time.Millisecond, 700 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := endpoint.New(endpoint.Options{})
+				source := running()
+				source.stats = firstSample
+				id := s.Open(onFargate(), endpoint.IDs{}).Container(endpoint.Container{Name: "default", Source: source})
+				ctx, cancel := context.WithTimeout(t.Context(), test.patience)
+				defer cancel()
+				began, w := time.Now(), httptest.NewRecorder()
+				s.Handler().ServeHTTP(w, httptest.NewRequestWithContext(ctx, "GET", "http://169.254.170.2/v4/"+id+"/stats", nil))
+				if took := time.Since(began); took != test.took || w.Body.String() != firstSample {
+					t.Errorf("after %v it says %s", took, w.Body)
+				}
+			})
+		})
+	}
 }
 
 // TestTaskStats has the engine's ids on EC2, and no rates where the instance's network is shared. One container's failure is null.

@@ -162,9 +162,11 @@ func networks(ctx context.Context, d *Driver, box string, all map[string]json.Ra
 const statsLife = 30 * time.Second
 
 // sampled follows a container's statistics from the first question on: a single answer of the engine takes it a second or two. The zero value is ready.
+//
+// The engine's first sample has nothing before it that its processor times could be compared with, so the second is the first to be told.
 type sampled struct {
 	mu     sync.Mutex
-	first  chan struct{} // closed when there is a sample, or none will come; nil while nobody follows
+	first  chan struct{} // closed when there is a second sample, or none will come; nil while nobody follows
 	sample json.RawMessage
 	idle   *time.Timer
 }
@@ -192,14 +194,14 @@ func (s *sampled) latest(ctx context.Context, d *Driver, id string) (json.RawMes
 
 // follow ends with the container, or when nobody has asked for a while.
 func (s *sampled) follow(ctx context.Context, cancel context.CancelFunc, d *Driver, id string, first chan struct{}) {
-	told := false
+	samples := 0
 	defer func() {
 		cancel()
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.first, s.sample = nil, nil
 		s.idle.Stop()
-		if !told {
+		if samples < 2 {
 			close(first)
 		}
 	}()
@@ -215,8 +217,7 @@ func (s *sampled) follow(ctx context.Context, cancel context.CancelFunc, d *Driv
 		}
 		s.mu.Lock()
 		s.sample = sample
-		if !told {
-			told = true
+		if samples++; samples == 2 {
 			close(first)
 		}
 		s.mu.Unlock()
