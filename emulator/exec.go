@@ -82,9 +82,9 @@ func (e *Emulator) running(ctx context.Context, job, container string) (attempt 
 	switch {
 	case len(names) == 0:
 		return attempt, "", refused(control.ErrConflict, "job %s has no containers", job)
-	case container == "":
+	case container == "" && len(names) == 1:
 		container = names[0]
-	case !slices.Contains(names, container):
+	case container != "" && !slices.Contains(names, container):
 		return attempt, "", refused(control.ErrUnknown, "job %s has no container %s; it has %v", job, container, names)
 	}
 	return task.Attempt, container, nil

@@ -69,7 +69,10 @@ func (e *Emulator) Reproduce(ctx context.Context, job string) (Reproduction, err
 	}
 	told.Docker = append(told.Docker, commands...)
 	if len(commands) > 1 {
-		note("The containers of a task find each other at 127.0.0.1. By hand each has a network of its own.")
+		note("The containers share a network and volumes, and start in their order. By hand each has its own; they are, in this order: %s.", strings.Join(names(task), ", "))
+	}
+	if task.JobRole != "" {
+		note("The job has the credentials of its role, and its metadata, at 169.254.170.2. By hand there are none: give it credentials by --env.")
 	}
 	for _, c := range task.Containers {
 		if c.Properties != nil && len(c.Properties.Secrets) > 0 {
@@ -80,6 +83,13 @@ func (e *Emulator) Reproduce(ctx context.Context, job string) (Reproduction, err
 		}
 	}
 	return told, nil
+}
+
+func names(t batch.Task) (list []string) {
+	for _, c := range t.Containers {
+		list = append(list, c.Name)
+	}
+	return list
 }
 
 // options are the members of a request as the AWS command line takes them, in the order of the model: texts and numbers as they are, structures in JSON.

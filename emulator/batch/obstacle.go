@@ -41,6 +41,7 @@ const (
 	ObstacleMaxQuota     = "maxquota"     // never enough of it; instances
 	ObstacleConsumable   = "consumable"   // units of a resource
 	ObstacleHold         = "hold"
+	ObstacleStop         = "stop" // it is on its way out
 	ObstacleDependency   = "dependency"
 	ObstacleChild        = "child" // of an array
 	ObstacleQueue        = "queue" // another job comes first

@@ -46,6 +46,8 @@ func (s *State) obstacles(j *Job, now int64) []Obstacle {
 		return nil
 	case j.Held:
 		return []Obstacle{{Kind: ObstacleHold, Where: ARN(j.Status)}}
+	case j.Live() != nil && j.Live().Desired == Stop:
+		return []Obstacle{{Kind: ObstacleStop, Where: j.ARN()}}
 	case len(j.WaitsFor) > 0:
 		var list []Obstacle
 		for _, id := range j.WaitsFor {
@@ -192,6 +194,8 @@ func (o Obstacle) Sentence() string {
 		return fmt.Sprintf("It needs %s of consumable resource %s; %s are free.", amount(needs), name, free)
 	case ObstacleHold:
 		return fmt.Sprintf("A hold of /_emulator/holds keeps it in %s.", name)
+	case ObstacleStop:
+		return "It is being stopped: its containers have been sent SIGTERM, and are killed when their stop time, 30 seconds unless they say otherwise, is over."
 	case ObstacleDependency:
 		return fmt.Sprintf("It depends on job %s, which has not ended.", name)
 	case ObstacleChild:

@@ -21,7 +21,7 @@ var ErrNotRunning = errors.New("the container does not run")
 
 // An Exec is a command to be run in a container.
 type Exec struct {
-	// Container is its name; empty is the only one, or the first.
+	// Container is its name; empty is the first of those that run.
 	Container string
 	Command   []string
 	// TTY has the command on a terminal: all its output is on Stdout then.

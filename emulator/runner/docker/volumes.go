@@ -126,7 +126,7 @@ func d12(sum [sha256.Size]byte) string { return hex.EncodeToString(sum[:6]) }
 func (d *Driver) hostPath(ctx context.Context, t batch.Task, given string) (string, error) {
 	clean := path.Clean("/" + given)
 	if root, rest, ok := mapped(d.options.HostPaths, clean); ok {
-		return d.within(ctx, root, rest)
+		return d.withinMapped(ctx, "--map-host-path", root, rest)
 	}
 	if strings.HasSuffix(clean, "/docker.sock") {
 		return "", &failure{cannotCreate, "a job never gets the container engine's socket from batch-local; with it, it would be root on this machine"}
@@ -157,10 +157,13 @@ type fileSystem struct{ id, root, point string }
 // that is not there is refused.
 func (d *Driver) mountFileSystem(ctx context.Context, host *container.HostConfig, f fileSystem, target string, readOnly bool) error {
 	id := path.Base(f.id)
-	root := ""
+	root, within := "", d.within
 	for _, m := range d.options.FileSystems {
 		if m.From == id || m.From == f.id {
 			root = m.To
+			within = func(ctx context.Context, root, given string) (string, error) {
+				return d.withinMapped(ctx, "--map-efs", root, given)
+			}
 		}
 	}
 	if root == "" {
@@ -171,11 +174,11 @@ func (d *Driver) mountFileSystem(ctx context.Context, host *container.HostConfig
 		root = disk
 	}
 	if f.point != "" {
-		folder, err := d.within(ctx, root, path.Base(f.point))
+		folder, err := within(ctx, root, path.Base(f.point))
 		host.Binds = append(host.Binds, bind(folder, target, readOnly))
 		return err
 	}
-	folder, err := d.within(ctx, root, f.root)
+	folder, err := within(ctx, root, f.root)
 	if err != nil {
 		return err
 	}

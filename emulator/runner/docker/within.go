@@ -10,6 +10,7 @@ import (
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/mount"
 
 	"github.com/batch-local/batch-local/emulator/batch"
 )
@@ -40,6 +41,15 @@ func (d *Driver) within(ctx context.Context, root, given string) (string, error)
 		return "", fail(cannotVolume, "created", "4m0s", err)
 	}
 	return whole, d.plain(ctx, looker, clean)
+}
+
+// withinMapped is within for a folder that the user maps, which has to be there.
+func (d *Driver) withinMapped(ctx context.Context, flag, root, given string) (string, error) {
+	_, err := d.looker(ctx, root)
+	if err != nil && strings.Contains(err.Error(), "bind source path does not exist") {
+		return "", &failure{cannotVolume, fmt.Sprintf("there is no %s on the engine's machine, to which %s leads", root, flag)}
+	}
+	return d.within(ctx, root, given)
 }
 
 // within is Driver.within for a folder that goes with the attempt.
@@ -100,7 +110,7 @@ func (d *Driver) makeLooker(ctx context.Context, root string, labels map[string]
 		return "", err
 	}
 	made, err := d.client.ContainerCreate(context.WithoutCancel(ctx), &container.Config{Image: image, Labels: labels},
-		&container.HostConfig{NetworkMode: modeNone, Binds: []string{bind(root, lookAt, true)}}, nil, nil, "")
+		&container.HostConfig{NetworkMode: modeNone, Mounts: []mount.Mount{{Type: mount.TypeBind, Source: root, Target: lookAt, ReadOnly: true}}}, nil, nil, "")
 	return made.ID, err
 }
 

@@ -85,7 +85,12 @@ const podsUnkept = "pods' output is kept with serve --pod-logs"
 func (l logPrinter) printed(ctx context.Context, job types.JobDetail) error {
 	transcript := l.client.Transcript(l.container)
 	transcript.Update(job)
-	if err := transcript.Read(ctx, l.print); err != nil {
+	silent := true
+	err := transcript.Read(ctx, func(lines []client.Line) error {
+		silent = silent && len(lines) == 0
+		return l.print(lines)
+	})
+	if err != nil {
 		return err
 	}
 	switch {
@@ -93,7 +98,7 @@ func (l logPrinter) printed(ctx context.Context, job types.JobDetail) error {
 		l.p.say("job %s goes on, but %s", *job.JobId, podsUnkept)
 	case client.IsPod(job) && !transcript.Found() && (l.unkept || client.Ran(job)):
 		l.p.say("job %s has no log: %s", *job.JobId, podsUnkept)
-	case client.IsPod(job) && !transcript.Found(), transcript.Attempts() == 0:
+	case client.IsPod(job) && !transcript.Found(), transcript.Attempts() == 0, silent && client.Ended(job) && aws.ToInt64(job.StartedAt) == 0:
 		l.p.say("%s", silence(job, l.container))
 	}
 	return nil
