@@ -75,11 +75,11 @@ func kubernetesPolicies(word string) (policy string, ok bool) {
 	return policy, ok
 }
 
-// pictureOf is what a container wants of an image.
+// pictureOf is what a container wants of an image, but for the credentials to pull it with.
 //
 // Guess: of a pod's container without a policy ours counts, though Kubernetes would pull "latest" always: images that were built here are in no registry.
 func (d *Driver) pictureOf(t batch.Task, c batch.Container) picture {
-	p := picture{name: d.renamed(c.Image), policy: d.options.Pull, auth: func(ctx context.Context) (string, error) { return registryAuth(ctx, d.renamed(c.Image)), nil }}
+	p := picture{name: d.renamed(c.Image), policy: d.options.Pull}
 	if k := c.Kubernetes; k != nil {
 		if policy, ok := kubernetesPolicies(api.Value(k.ImagePullPolicy)); ok {
 			p.policy = policy

@@ -351,25 +351,24 @@ func isClosed(c chan struct{}) bool {
 
 // never is the end of a task that was stopped before anything of it was made.
 func (r *run) never() batch.Report {
-	units := make([]progress, len(r.units))
-	var order []int
-	for i := range units {
-		units[i] = progress{state: ended, end: end{stopped: true, unable: true}}
-		order = append(order, i)
-	}
-	return verdict(r.attempt.Task, units, order)
+	return r.unmade(func(int) end { return end{stopped: true, unable: true} })
 }
 
 // refusal is the end of a task that is not even tried.
 func (r *run) refusal(f *failure) batch.Report {
-	units := make([]progress, len(r.units))
-	var order []int
-	for i := range units {
-		units[i] = progress{state: ended, end: f.end(r.attempt.Task)}
+	return r.unmade(func(i int) end {
 		if i > 0 {
-			units[i].end = end{unable: true}
+			return end{unable: true}
 		}
-		order = append(order, i)
+		return f.end(r.attempt.Task)
+	})
+}
+
+// unmade is the end of a task none of whose containers was made.
+func (r *run) unmade(of func(i int) end) batch.Report {
+	units, order := make([]progress, len(r.units)), make([]int, len(r.units))
+	for i := range units {
+		units[i], order[i] = progress{state: ended, end: of(i)}, i
 	}
 	return verdict(r.attempt.Task, units, order)
 }

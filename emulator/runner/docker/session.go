@@ -77,7 +77,7 @@ func (r *run) adopted(u *unit, is container.InspectResponse) {
 	r.shared.session.Container(endpoint.Container{Name: u.container.Name, ID: known.Container, Source: u.source})
 }
 
-// desire tells the endpoint that the task is to end.
+// desireStop tells the endpoint that the task is to end.
 func (r *run) desireStop() {
 	r.sharing.Lock()
 	defer r.sharing.Unlock()

@@ -60,9 +60,7 @@ func (u *unit) up(ctx context.Context) error {
 		return u.adopt(ctx)
 	}
 	p := d.pictureOf(r.attempt.Task, u.container)
-	if k := u.container.Kubernetes; k != nil || u.container.Properties != nil && u.container.Properties.RepositoryCredentials != nil {
-		p.auth = func(ctx context.Context) (string, error) { return r.registryAuth(ctx, u.container) }
-	}
+	p.auth = func(ctx context.Context) (string, error) { return r.registryAuth(ctx, u.container) }
 	r.pulling(time.Now())
 	is, err := d.image(ctx, p)
 	if err != nil {

@@ -31,25 +31,26 @@ const lookAt = "/look"
 
 // within is the path of something in a folder of the engine's machine, which may be missing; it is refused if it leads through a symbolic link.
 func (d *Driver) within(ctx context.Context, root, given string) (string, error) {
-	clean := path.Clean("/" + given)
-	whole := path.Join(root, clean)
-	if clean == "/" {
-		return whole, nil
+	if path.Clean("/"+given) == "/" {
+		return root, nil
 	}
 	looker, err := d.looker(ctx, root)
 	if err != nil {
 		return "", fail(cannotVolume, "created", "4m0s", err)
 	}
-	return whole, d.plain(ctx, looker, clean)
+	return d.plain(ctx, looker, root, given)
 }
 
 // withinMapped is within for a folder that the user maps, which has to be there.
 func (d *Driver) withinMapped(ctx context.Context, flag, root, given string) (string, error) {
-	_, err := d.looker(ctx, root)
-	if err != nil && strings.Contains(err.Error(), "bind source path does not exist") {
+	looker, err := d.looker(ctx, root)
+	switch {
+	case err == nil:
+		return d.plain(ctx, looker, root, given)
+	case strings.Contains(err.Error(), "bind source path does not exist"):
 		return "", &failure{cannotVolume, fmt.Sprintf("there is no %s on the engine's machine, to which %s leads", root, flag)}
 	}
-	return d.within(ctx, root, given)
+	return "", fail(cannotVolume, "created", "4m0s", err)
 }
 
 // within is Driver.within for a folder that goes with the attempt.
@@ -60,26 +61,29 @@ func (r *run) within(ctx context.Context, root, given string) (string, error) {
 		return "", fail(cannotVolume, "created", "4m0s", err)
 	}
 	defer d.removeLooker(ctx, looker)
-	clean := path.Clean("/" + given)
-	return path.Join(root, clean), d.plain(ctx, looker, clean)
+	return d.plain(ctx, looker, root, given)
 }
 
-// plain refuses a path in a looker's folder that leads through a symbolic link.
-func (d *Driver) plain(ctx context.Context, looker, clean string) error {
-	at := ""
-	for _, part := range strings.Split(clean[1:], "/") {
+// plain is the path of something in a looker's folder, refused if it leads through a symbolic link.
+func (d *Driver) plain(ctx context.Context, looker, root, given string) (string, error) {
+	clean := path.Clean("/" + given)
+	whole, at := path.Join(root, clean), ""
+	if clean == "/" {
+		return whole, nil
+	}
+	for part := range strings.SplitSeq(clean[1:], "/") {
 		at += "/" + part
 		is, err := d.client.ContainerStatPath(ctx, looker, lookAt+at)
 		switch {
 		case cerrdefs.IsNotFound(err):
-			return nil
+			return whole, nil
 		case err != nil:
-			return fail(cannotVolume, "created", "4m0s", err)
+			return "", fail(cannotVolume, "created", "4m0s", err)
 		case is.Mode&os.ModeSymlink != 0:
-			return &failure{cannotVolume, fmt.Sprintf("%s is a symbolic link; batch-local mounts nothing through one, as it would lead to this machine's own files", at)}
+			return "", &failure{cannotVolume, fmt.Sprintf("%s is a symbolic link; batch-local mounts nothing through one, as it would lead to this machine's own files", at)}
 		}
 	}
-	return nil
+	return whole, nil
 }
 
 // looker is the container that has a folder of the engine's machine, made if it is missing.
