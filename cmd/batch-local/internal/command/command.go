@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -123,6 +124,23 @@ func exactly(names ...string) cobra.PositionalArgs {
 			return usageError{names[len(args)] + " is missing"}
 		case len(args) > len(names):
 			return usageError{fmt.Sprintf("%q is one word too many", args[len(names)])}
+		}
+		return nil
+	}
+}
+
+// thenCommand is for one word and, behind --, a command.
+func thenCommand(name string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		words := len(args)
+		if dash := cmd.ArgsLenAtDash(); dash >= 0 {
+			words = dash
+		}
+		switch {
+		case words == 0:
+			return usageError{name + " is missing"}
+		case words > 1:
+			return usageError{fmt.Sprintf("put -- before the command: batch-local %s %s -- %s", cmd.Name(), args[0], strings.Join(args[1:], " "))}
 		}
 		return nil
 	}

@@ -3,9 +3,7 @@ package command
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/spf13/cobra"
@@ -29,23 +27,11 @@ outputs are ours, and it has no input unless -i hands ours on.`,
   batch-local exec nightly -- ps aux
   batch-local exec 4f1c -c sidecar -- cat /etc/hosts
   tar c data | batch-local exec -i nightly -- tar x -C /tmp`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			words := len(args)
-			if dash := cmd.ArgsLenAtDash(); dash >= 0 {
-				words = dash
-			}
-			switch {
-			case words == 0:
-				return usageError{"JOB is missing"}
-			case words > 1:
-				return usageError{fmt.Sprintf("put -- before the command: batch-local exec %s -- %s", args[0], strings.Join(args[1:], " "))}
-			}
-			return nil
-		},
+		Args: thenCommand("JOB"),
 	}
 	endpoint := endpointFlag(cmd)
 	flags := cmd.Flags()
-	container := p.containerFlag(cmd, endpoint, "run it in the container of this `NAME` (default: the only one, or the first)")
+	container := p.containerFlag(cmd, endpoint, "run it in the container of this `NAME` (default: the first that runs)")
 	input := flags.BoolP("interactive", "i", false, "hand our input on (default: on a terminal)")
 	tty := flags.BoolP("tty", "t", false, "give the command a terminal (default: on a terminal)")
 	cmd.ValidArgsFunction = p.completeJobs(endpoint)

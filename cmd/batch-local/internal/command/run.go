@@ -46,19 +46,7 @@ batch-local-run-...`,
 		Example: `  batch-local run busybox -- echo hello
   batch-local run --memory 512 --env STAGE=test my/image -- ./nightly --fast
   batch-local run --fargate --vcpus 0.25 --memory 512 busybox -- sh -c 'exit 3'`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			words := len(args)
-			if dash := cmd.ArgsLenAtDash(); dash >= 0 {
-				words = dash
-			}
-			switch {
-			case words == 0:
-				return usageError{"IMAGE is missing"}
-			case words > 1:
-				return usageError{fmt.Sprintf("put -- before the command: batch-local run %s -- %s", args[0], strings.Join(args[1:], " "))}
-			}
-			return nil
-		},
+		Args: thenCommand("IMAGE"),
 	}
 	endpoint := endpointFlag(cmd)
 	flags := cmd.Flags()
