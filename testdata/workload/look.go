@@ -15,12 +15,7 @@ import (
 
 // look does what looks around in a container.
 func look(action string, args []string) error {
-	arg := func(i int) string {
-		if i < len(args) {
-			return args[i]
-		}
-		return ""
-	}
+	arg := words(args).at
 	switch action {
 	case "append":
 		f, err := os.OpenFile(arg(0), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)

@@ -72,13 +72,18 @@ func main() {
 
 var held [][]byte // what alloc took
 
-func do(action string, args []string) error {
-	arg := func(i int) string {
-		if i < len(args) {
-			return args[i]
-		}
-		return ""
+// words are the arguments of an action; those that are missing are empty.
+type words []string
+
+func (w words) at(i int) string {
+	if i < len(w) {
+		return w[i]
 	}
+	return ""
+}
+
+func do(action string, args []string) error {
+	arg := words(args).at
 	switch action {
 	case "echo":
 		fmt.Println(strings.Join(args, " "))

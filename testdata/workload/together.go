@@ -16,12 +16,7 @@ import (
 
 // together does what containers do with each other.
 func together(action string, args []string) error {
-	arg := func(i int) string {
-		if i < len(args) {
-			return args[i]
-		}
-		return ""
-	}
+	arg := words(args).at
 	switch action {
 	case "await":
 		return await(func() bool { _, err := os.Lstat(arg(0)); return err == nil })
