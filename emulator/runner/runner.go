@@ -389,7 +389,11 @@ func (r *Runner) settle() {
 func (r *Runner) Calm(ctx context.Context) error {
 	wait := r.driver.Capabilities().EmulatorTime
 	for {
-		quiet := r.engine.Quiet() // before looking: what is taken from the engine is looked at from before that
+		// In this order: what settles after the question is heard of, and what is taken from the engine is looked at from before that.
+		r.mu.Lock()
+		calm := r.calm
+		r.mu.Unlock()
+		quiet := r.engine.Quiet()
 		r.mu.Lock()
 		busy := !quiet || r.looking
 		if wait {
@@ -397,7 +401,6 @@ func (r *Runner) Calm(ctx context.Context) error {
 				busy = busy || !d.settled
 			}
 		}
-		calm := r.calm
 		r.mu.Unlock()
 		if !busy {
 			return nil

@@ -261,6 +261,23 @@ func TestTerminate(t *testing.T) {
 	})
 }
 
+// TestCalm hears of the last look, also when it ends between Calm's questions; without that the bubble would stand still, and a call that moves the
+// clock would never answer.
+func TestCalm(t *testing.T) {
+	d := &scripted{run: untilStopped(0)}
+	play(t, d, func(s *stage) {
+		s.ready()
+		attempt := batch.AttemptID{Job: s.submit("a"), Number: 1}
+		for range 20_000 {
+			s.engine.Touch(attempt)
+			if err := s.runner.Calm(s.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.shutdown(time.Minute, true)
+	})
+}
+
 // TestReset: attempts of jobs that are no more are detached and removed, and Settle returns when they are.
 func TestReset(t *testing.T) {
 	d := &scripted{run: untilStopped(0)}
