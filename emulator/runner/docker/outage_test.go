@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -23,15 +24,19 @@ import (
 type gate struct {
 	t      *testing.T
 	path   string
-	engine string
+	engine *url.URL // of it, the scheme is the network
 
 	mu       sync.Mutex
 	listener net.Listener
 	open     []net.Conn
 }
 
-func newGate(t *testing.T) *gate {
-	return &gate{t: t, path: filepath.Join(t.TempDir(), "engine.sock"), engine: strings.TrimPrefix(client.DefaultDockerHost, "unix://")}
+func newGate(t *testing.T, engine *client.Client) *gate {
+	at, err := client.ParseHostURL(engine.DaemonHost())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &gate{t: t, path: filepath.Join(t.TempDir(), "engine.sock"), engine: at}
 }
 
 func (g *gate) raise() {
@@ -54,7 +59,7 @@ func (g *gate) raise() {
 }
 
 func (g *gate) pass(c net.Conn) {
-	e, err := net.Dial("unix", g.engine)
+	e, err := net.Dial(g.engine.Scheme, g.engine.Host)
 	if err != nil {
 		c.Close()
 		return
@@ -64,7 +69,7 @@ func (g *gate) pass(c net.Conn) {
 	g.mu.Unlock()
 	go func() {
 		io.Copy(e, c)
-		e.(*net.UnixConn).CloseWrite()
+		e.(interface{ CloseWrite() error }).CloseWrite()
 	}()
 	io.Copy(c, e)
 	c.Close()
@@ -85,7 +90,7 @@ func (g *gate) shut() {
 // TestOutage: an engine that comes late, goes in the middle of a run and comes back loses no job and no line.
 func TestOutage(t *testing.T) {
 	engine := realEngine(t)
-	g := newGate(t)
+	g := newGate(t, engine)
 	through, err := client.NewClientWithOpts(client.WithHost("unix://"+g.path), client.WithAPIVersionNegotiation())
 	if err != nil {
 		t.Fatal(err)
