@@ -41,19 +41,21 @@ func (f *effects) hold(n uint64, c batch.Commit) {
 	f.held = append(f.held, held{n, c})
 }
 
+// durable takes that transactions up to n are durable or, with an error, that those which were to be up to n are not.
 func (f *effects) durable(n uint64, err error, observe func([]batch.Event)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err != nil {
 		f.err = fmt.Errorf("the journal cannot be written, so nothing can be changed: %w", err)
 		f.held = nil
+	} else {
+		for len(f.held) > 0 && f.held[0].number <= n {
+			f.release(f.held[0].commit, observe)
+			f.held[0] = held{}
+			f.held = f.held[1:]
+		}
+		f.flushed = max(f.flushed, n)
 	}
-	for len(f.held) > 0 && f.held[0].number <= n {
-		f.release(f.held[0].commit, observe)
-		f.held[0] = held{}
-		f.held = f.held[1:]
-	}
-	f.flushed = max(f.flushed, n)
 	close(f.moved)
 	f.moved = make(chan struct{})
 }

@@ -19,7 +19,8 @@ var ErrClosed = errors.New("the engine is closed")
 type Journal interface {
 	// Load gives every record that is kept.
 	Load(yield func(batch.Record) error) error
-	// Start sets who is told that all transactions up to n are durable. An error is final: nothing after it is kept.
+	// Start sets who is told that all transactions up to n are durable. With an error none of those that were to become so with n is, and it is
+	// final: nothing after it is kept.
 	Start(durable func(n uint64, err error))
 	// Append takes the changes of transaction n without waiting for the disk. Numbers rise by one from 1.
 	Append(n uint64, changes []batch.Change)

@@ -228,18 +228,23 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-// TestJournalFails: those who wait are told, nothing more is changed, and Failure says why.
+// TestJournalFails: those who wait are told, also who only read what was not kept, nothing more is changed, and Failure says why. The journal
+// names the last transaction that it could not keep.
 func TestJournalFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := newHeld()
 		e := open(t, engine.Options{Journal: j})
-		done := make(chan error, 1)
+		done := make(chan error, 2)
 		go func() { done <- e.Update(context.Background(), place) }()
 		synctest.Wait()
+		go func() { done <- e.View(context.Background(), func(*batch.State) {}) }()
+		synctest.Wait()
 		full := errors.New("disk full")
-		j.durable(0, full)
-		if err := <-done; !errors.Is(err, full) {
-			t.Errorf("who waited was told %v", err)
+		j.durable(j.last, full)
+		for range 2 {
+			if err := <-done; !errors.Is(err, full) {
+				t.Errorf("who waited was told %v", err)
+			}
 		}
 		if err := e.Update(t.Context(), place); !errors.Is(err, full) {
 			t.Errorf("who comes later is told %v", err)

@@ -73,6 +73,41 @@ func everything(t *testing.T, e *engine.Engine) map[string]string {
 	return all
 }
 
+// TestDiskFails: what could not be written is answered with the error, the first time too, and is not there after a restart.
+func TestDiskFails(t *testing.T) {
+	dir := t.TempDir()
+	e, j, err := open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := register(e, "kept"); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Break(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := register(e, "lost"); err == nil || e.Failure() == nil {
+			t.Errorf("an update was answered with %v; the failure is %v", err, e.Failure())
+		}
+	}
+	e.Close()
+	if err := j.Close(); err != nil {
+		t.Error(err)
+	}
+	e, j, err = open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	defer e.Close()
+	for name, want := range map[string]int{"kept": 2, "lost": 1} {
+		if revision, err := register(e, name); err != nil || revision != want {
+			t.Errorf("the next revision of %s is %d, want %d (%v)", name, revision, want, err)
+		}
+	}
+}
+
 func TestReopen(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "made", "on demand")
 	e, j, err := open(dir)
