@@ -42,48 +42,54 @@ func ofArray(size int32) func(*batch.SubmitJobInput) {
 }
 
 // TestMovedClock: an hour of a frozen clock holds what a real hour would: ends, retries, what was waiting, a timeout, and all of it at the right time
-// (interface.md 3).
+// (interface.md 3). With a data folder it holds the same, though what follows from a change waits for the disk.
 func TestMovedClock(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := open(t, emulator.Config{})
-		defer w.Close(context.Background())
-		w.place(w.batch, 1)
-		synctest.Wait() // the driver says that it is there
-		w.does("POST", "/_emulator/clock", `{"frozen":true}`)
-		began := time.Now()
-		first := w.submit(`{"duration":"10m","exitCode":[1,0]}`, func(in *batch.SubmitJobInput) { in.RetryStrategy = &types.RetryStrategy{Attempts: aws.Int32(2)} })
-		second := w.submit(`{"duration":"5m"}`)
-		third := w.submit(`{"duration":"10h","ignoreStop":true}`, func(in *batch.SubmitJobInput) {
-			in.DependsOn = []types.JobDependency{{JobId: &second}}
-			in.Timeout = &types.JobTimeout{AttemptDurationSeconds: aws.Int32(60)}
-		})
-		w.does("POST", "/_emulator/clock", `{"advance":"1h"}`)
-		var got []string
-		for _, id := range []string{first, second, third} {
-			j := w.job(id)
-			got = append(got, fmt.Sprint(j.Status, " ", len(j.Attempts), " ", time.Duration(*j.StartedAt-began.UnixMilli())*time.Millisecond, " ", time.Duration(*j.StoppedAt-began.UnixMilli())*time.Millisecond))
-		}
-		if diff := cmp.Diff([]string{"SUCCEEDED 2 10m0s 20m0s", "SUCCEEDED 1 20m0s 25m0s", "FAILED 1 25m0s 26m30s"}, got); diff != "" {
-			t.Errorf("status, attempts, start, end (-want +got):\n%s", diff)
-		}
-		if time.Since(began) > time.Second {
-			t.Errorf("it took %v", time.Since(began))
-		}
-		// A terminated job that does not listen is killed after 30 seconds of the clock.
-		id := w.submit(`{"duration":"10h","ignoreStop":true}`)
-		w.await(id, "RUNNING")
-		if _, err := w.batch.TerminateJob(t.Context(), &batch.TerminateJobInput{JobId: &id, Reason: aws.String("enough")}); err != nil {
-			t.Fatal(err)
-		}
-		w.does("POST", "/_emulator/clock", `{"advance":"29s"}`)
-		if j := w.job(id); j.Status != types.JobStatusRunning {
-			t.Errorf("after 29 s it is %s", j.Status)
-		}
-		w.does("POST", "/_emulator/clock", `{"advance":"1s"}`)
-		if j := w.job(id); j.Status != types.JobStatusFailed {
-			t.Errorf("after 30 s it is %s", j.Status)
-		}
+	t.Run("in memory", func(t *testing.T) { synctest.Test(t, func(t *testing.T) { movedClock(t, emulator.Config{}) }) })
+	t.Run("with a data folder", func(t *testing.T) {
+		dir := t.TempDir()
+		synctest.Test(t, func(t *testing.T) { movedClock(t, emulator.Config{DataDir: dir}) })
 	})
+}
+
+func movedClock(t *testing.T, c emulator.Config) {
+	w := open(t, c)
+	defer w.Close(context.Background())
+	w.place(w.batch, 1)
+	synctest.Wait() // the driver says that it is there
+	w.does("POST", "/_emulator/clock", `{"frozen":true}`)
+	began := time.Now()
+	first := w.submit(`{"duration":"10m","exitCode":[1,0]}`, func(in *batch.SubmitJobInput) { in.RetryStrategy = &types.RetryStrategy{Attempts: aws.Int32(2)} })
+	second := w.submit(`{"duration":"5m"}`)
+	third := w.submit(`{"duration":"10h","ignoreStop":true}`, func(in *batch.SubmitJobInput) {
+		in.DependsOn = []types.JobDependency{{JobId: &second}}
+		in.Timeout = &types.JobTimeout{AttemptDurationSeconds: aws.Int32(60)}
+	})
+	w.does("POST", "/_emulator/clock", `{"advance":"1h"}`)
+	var got []string
+	for _, id := range []string{first, second, third} {
+		j := w.job(id)
+		got = append(got, fmt.Sprint(j.Status, " ", len(j.Attempts), " ", time.Duration(*j.StartedAt-began.UnixMilli())*time.Millisecond, " ", time.Duration(*j.StoppedAt-began.UnixMilli())*time.Millisecond))
+	}
+	if diff := cmp.Diff([]string{"SUCCEEDED 2 10m0s 20m0s", "SUCCEEDED 1 20m0s 25m0s", "FAILED 1 25m0s 26m30s"}, got); diff != "" {
+		t.Errorf("status, attempts, start, end (-want +got):\n%s", diff)
+	}
+	if time.Since(began) > time.Second {
+		t.Errorf("it took %v", time.Since(began))
+	}
+	// A terminated job that does not listen is killed after 30 seconds of the clock.
+	id := w.submit(`{"duration":"10h","ignoreStop":true}`)
+	w.await(id, "RUNNING")
+	if _, err := w.batch.TerminateJob(t.Context(), &batch.TerminateJobInput{JobId: &id, Reason: aws.String("enough")}); err != nil {
+		t.Fatal(err)
+	}
+	w.does("POST", "/_emulator/clock", `{"advance":"29s"}`)
+	if j := w.job(id); j.Status != types.JobStatusRunning {
+		t.Errorf("after 29 s it is %s", j.Status)
+	}
+	w.does("POST", "/_emulator/clock", `{"advance":"1s"}`)
+	if j := w.job(id); j.Status != types.JobStatusFailed {
+		t.Errorf("after 30 s it is %s", j.Status)
+	}
 }
 
 // TestRetention: --job-retention, in the emulator's time (jobs.md 2.10).

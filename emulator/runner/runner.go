@@ -384,15 +384,19 @@ func (r *Runner) settle() {
 	r.calm = make(chan struct{})
 }
 
-// Calm returns when every attempt that the engine named was looked at and, of a driver of emulator time, nothing more happens until the clock
+// Calm returns when what the engine has changed is durable, every attempt that it named was looked at and, of a driver of emulator time, nothing more happens until the clock
 // moves.
 func (r *Runner) Calm(ctx context.Context) error {
 	wait := r.driver.Capabilities().EmulatorTime
 	for {
-		// In this order: what settles after the question is heard of, and what is taken from the engine is looked at from before that.
+		// In this order: what settles after the question is heard of, the engine names attempts only when what it says of them is durable, and what is
+		// taken from it is looked at from before that.
 		r.mu.Lock()
 		calm := r.calm
 		r.mu.Unlock()
+		if err := r.engine.View(ctx, func(*batch.State) {}); err != nil {
+			return err
+		}
 		quiet := r.engine.Quiet()
 		r.mu.Lock()
 		busy := !quiet || r.looking
