@@ -32,6 +32,8 @@ type Clock struct {
 	serial uint64
 	real   *time.Timer // for the earliest of timers while the clock runs
 	slots  chan struct{}
+	calls  int           // of timers of a clock that runs, those that wait for a slot too
+	called chan struct{} // closed when there are no more; nil if nobody waits
 }
 
 // maxCalls is how many timers of a clock that runs are called at once. More would only wait for the processor, and keep others waiting for it.
@@ -92,7 +94,7 @@ func (c *Clock) Of(machine time.Time) time.Time {
 }
 
 // AfterFunc calls f once when d of the emulator's time has passed, unless stop answered true before. f is called in a goroutine of its own, or, by
-// a clock that is moved, by Advance; never from within AfterFunc.
+// a clock that is moved, by Advance; never from within AfterFunc. f must not move the clock, which waits for it.
 func (c *Clock) AfterFunc(d time.Duration, f func()) (stop func() bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -139,6 +141,7 @@ func (c *Clock) fire() {
 			break
 		}
 		c.timers.Delete(next)
+		c.calls++
 		go c.call(next.f)
 	}
 	c.arm()
@@ -146,8 +149,36 @@ func (c *Clock) fire() {
 
 func (c *Clock) call(f func()) {
 	c.slots <- struct{}{}
-	defer func() { <-c.slots }()
+	defer func() {
+		<-c.slots
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.calls--; c.calls == 0 && c.called != nil {
+			close(c.called)
+			c.called = nil
+		}
+	}()
 	f()
+}
+
+// finish waits for the calls that a clock which ran had begun: they may set timers. While it stands there are no more.
+func (c *Clock) finish(ctx context.Context) error {
+	c.mu.Lock()
+	if c.calls == 0 {
+		c.mu.Unlock()
+		return nil
+	}
+	if c.called == nil {
+		c.called = make(chan struct{})
+	}
+	called := c.called
+	c.mu.Unlock()
+	select {
+	case <-called:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // Freeze has the clock stand still. What is due by then is called first.
@@ -206,7 +237,9 @@ func (c *Clock) move(ctx context.Context, where func(now time.Time, frozen bool)
 	to = to.Round(0)
 	c.arm()
 	c.mu.Unlock()
-	err = c.walk(ctx, to)
+	if err = c.finish(ctx); err == nil {
+		err = c.walk(ctx, to)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.offset = time.Until(c.at)

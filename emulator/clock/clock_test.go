@@ -95,6 +95,34 @@ func TestAdvance(t *testing.T) {
 	})
 }
 
+// TestUnderWay: a timer that was being called when the clock is moved is waited for, one of many that wait for their turn too, and the timers that
+// they set are in the moved time.
+func TestUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := clock.New()
+		began := c.Now()
+		var told list
+		const many = 200
+		for range many {
+			c.AfterFunc(time.Millisecond, func() {
+				time.Sleep(30 * time.Millisecond)
+				c.AfterFunc(5*time.Second, func() { told.add(c.Now().Sub(began)) })
+			})
+		}
+		time.Sleep(time.Millisecond)
+		synctest.Wait()
+		short, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		if err := c.Advance(short, time.Hour); !errors.Is(err, context.DeadlineExceeded) || c.Now().Sub(began) > time.Second {
+			t.Errorf("a caller that goes away: %v, it is %v", err, c.Now().Sub(began))
+		}
+		ok(t, c.Advance(t.Context(), time.Hour))
+		if all := told.all(); len(all) != many || slices.Max(all) > 6*time.Second {
+			t.Errorf("told %v", all)
+		}
+	})
+}
+
 // TestForwardOnly: interface.md 3, never backwards.
 func TestForwardOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
