@@ -27,7 +27,8 @@ type Driver interface {
 	// earlier one, is adopted and never started twice.
 	//
 	// When ctx is done, context.Cause says what is wanted. ErrStop: stop it and go on until it has ended; one that has
-	// not started never does. Anything else, ErrDetach above all: return soon and leave it as it is.
+	// not started never does. Anything else, ErrDetach above all: return soon and leave it as it is. Attempt.Abandon ends
+	// either.
 	//
 	// An error means that the driver does not know how the attempt stands, for example because the engine is out of reach for good. Nothing has been
 	// reported then, and calling Run again is right.

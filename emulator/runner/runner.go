@@ -1,11 +1,15 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/batch-local/batch-local/emulator/batch"
@@ -42,7 +46,7 @@ type Runner struct {
 	looking  bool          // attempts were taken from the engine, and not all were looked at
 	calm     chan struct{} // closed when something settled
 	tasks    sync.WaitGroup
-	// abandon is closed when no more is to be tried.
+	// abandon is closed when no more is to be tried or waited for.
 	abandon chan struct{}
 	// slots bound how many attempts a driver of emulator time sets going at once: ten thousand that all want the processor would keep
 	// calls of the API waiting. Other drivers bound themselves.
@@ -270,6 +274,7 @@ func (r *Runner) drive(ctx context.Context, task batch.Task) bool {
 			leave()
 			r.settled(task.Attempt, stopped)
 		},
+		Abandon: r.abandon,
 	}
 	if check := r.options.CheckLog; check != nil {
 		attempt.CheckLog = func(c batch.Container) error { return check(task, c) }
@@ -301,6 +306,11 @@ func (r *Runner) drive(ctx context.Context, task batch.Task) bool {
 		leave() // before any pause
 		if ended || errors.Is(context.Cause(ctx), ErrDetach) {
 			break
+		}
+		select {
+		case <-r.abandon:
+			return false
+		default:
 		}
 		if err == nil {
 			err = errors.New("the driver gave up without a report")
@@ -355,10 +365,12 @@ func detached(ctx context.Context) <-chan struct{} {
 	return ctx.Done()
 }
 
-func (r *Runner) remove(ctx context.Context, id batch.AttemptID, failed bool) {
-	if err := r.driver.Remove(ctx, id, failed); err != nil {
+func (r *Runner) remove(ctx context.Context, id batch.AttemptID, failed bool) bool {
+	err := r.driver.Remove(ctx, id, failed)
+	if err != nil {
 		r.options.Log.Warn("what an attempt left could not be removed; the next start tries again", "attempt", id, "error", err)
 	}
+	return err == nil
 }
 
 func (r *Runner) setLooking(is bool) {
@@ -439,8 +451,16 @@ func (r *Runner) Settle(ctx context.Context) error {
 	return nil
 }
 
+// How long Shutdown still waits when its context is done.
+const (
+	killTime  = 20 * time.Second // for removals
+	lastTime  = 3 * time.Second  // for drivers to notice them, and then for drivers to give up
+	closeTime = 20 * time.Second // for the driver to take away what it made for itself
+)
+
 // Shutdown ends the goroutines of all attempts, and the driver. With keep the attempts run on; else they are stopped as a
-// termination would, for as long as ctx lasts, and then killed.
+// termination would, for as long as ctx lasts, and then killed. An engine that is away holds it up for some seconds; the error says which attempts
+// are left then.
 func (r *Runner) Shutdown(ctx context.Context, keep bool) error {
 	cause := ErrStop
 	if keep {
@@ -448,10 +468,8 @@ func (r *Runner) Shutdown(ctx context.Context, keep bool) error {
 	}
 	r.mu.Lock()
 	r.closed = true
-	left := make([]batch.AttemptID, 0, len(r.running))
-	for id, d := range r.running {
+	for _, d := range r.running {
 		d.cancel(cause)
-		left = append(left, id)
 	}
 	r.mu.Unlock()
 	done := make(chan struct{})
@@ -459,26 +477,69 @@ func (r *Runner) Shutdown(ctx context.Context, keep bool) error {
 		r.tasks.Wait()
 		close(done)
 	}()
+	var err error
 	select {
 	case <-done:
 	case <-ctx.Done():
-		r.kill(left)
-		close(r.abandon)
-		<-done
+		err = r.giveUp(done, keep)
 	}
-	return r.driver.Close(context.WithoutCancel(ctx), keep)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
+	defer cancel()
+	return errors.Join(err, r.driver.Close(ctx, keep))
 }
 
-// kill removes what did not stop in time.
-func (r *Runner) kill(ids []batch.AttemptID) {
-	var removing sync.WaitGroup
-	for _, id := range ids {
-		r.mu.Lock()
-		d := r.running[id]
-		r.mu.Unlock()
-		if d != nil {
-			removing.Go(func() { r.remove(context.Background(), id, true) })
-		}
+// giveUp kills what did not stop in time, and leaves as it is what cannot be killed.
+func (r *Runner) giveUp(done <-chan struct{}, keep bool) error {
+	if !keep && r.kill() { // then the driver sees it, and the ends are told
+		within(lastTime, done)
+	}
+	close(r.abandon)
+	if within(lastTime, done) {
+		return nil
+	}
+	left := r.left()
+	if len(left) == 0 {
+		return errors.New("what attempts left could not be removed in time")
+	}
+	return fmt.Errorf("%d attempts did not end and are left as they are, %s first", len(left), left[0])
+}
+
+// within says whether done is closed in time.
+func within(d time.Duration, done <-chan struct{}) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// left are the attempts that somebody still works for.
+func (r *Runner) left() []batch.AttemptID {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.SortedFunc(maps.Keys(r.running), func(a, b batch.AttemptID) int {
+		return cmp.Or(cmp.Compare(a.Job, b.Job), cmp.Compare(a.Number, b.Number))
+	})
+}
+
+// kill removes what did not stop in time, and answers whether all of it is gone.
+func (r *Runner) kill() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), killTime)
+	defer cancel()
+	var (
+		removing sync.WaitGroup
+		failed   atomic.Bool
+	)
+	for _, id := range r.left() {
+		removing.Go(func() {
+			if !r.remove(ctx, id, true) {
+				failed.Store(true)
+			}
+		})
 	}
 	removing.Wait()
+	return !failed.Load()
 }

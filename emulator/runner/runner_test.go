@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -20,7 +21,8 @@ var scope = batch.Scope{Account: "000000000000", Region: "us-east-1"}
 // A scripted driver does what a test says, and notes what it was asked for.
 type scripted struct {
 	run       func(ctx context.Context, a runner.Attempt, report func(batch.Report)) error
-	there     []batch.AttemptID // what an earlier process left
+	remove    func(ctx context.Context) error // nil succeeds
+	there     []batch.AttemptID               // what an earlier process left
 	checkLog  func(batch.Task, batch.Container) error
 	available chan runner.Availability
 
@@ -37,7 +39,12 @@ func (d *scripted) Run(ctx context.Context, a runner.Attempt, report func(batch.
 	return d.run(ctx, a, report)
 }
 
-func (d *scripted) Remove(_ context.Context, id batch.AttemptID, failed bool) error {
+func (d *scripted) Remove(ctx context.Context, id batch.AttemptID, failed bool) error {
+	if d.remove != nil {
+		if err := d.remove(ctx); err != nil {
+			return err
+		}
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	how := "ended well"
@@ -307,39 +314,78 @@ func TestSweep(t *testing.T) {
 	})
 }
 
-// TestShutdown: keep detaches and leaves; stop stops and removes; what does not stop in time is removed all the same.
+// TestShutdown: keep detaches and leaves; stop stops and removes; what does not stop in time is removed all the same, and its end told. An engine
+// that is away does not keep the emulator from ending: drivers are told to give up, and one that does not is left behind.
 func TestShutdown(t *testing.T) {
-	for name, test := range map[string]struct {
-		keep    bool
-		run     func(context.Context, runner.Attempt, func(batch.Report)) error
-		status  batch.Status
-		removed int
-	}{
-		"keep": {true, untilStopped(0), batch.RunningOn, 0},
-		"stop": {false, untilStopped(0), batch.Succeeded, 1},
-		"does not stop": {false, func(ctx context.Context, _ runner.Attempt, report func(batch.Report)) error {
+	const limit = 30 * time.Second
+	away := errors.New("the engine is away")
+	hangs := func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) }
+	// until goes on, whatever it is told, until something comes, and reports the end or not.
+	until := func(something func(runner.Attempt) <-chan struct{}, ends bool) func(context.Context, runner.Attempt, func(batch.Report)) error {
+		return func(_ context.Context, a runner.Attempt, report func(batch.Report)) error {
 			report(batch.Report{State: batch.Running})
-			<-ctx.Done()
-			time.Sleep(time.Hour)
-			return errors.New("the engine is away")
-		}, batch.RunningOn, 1},
+			<-something(a)
+			if ends {
+				report(batch.Report{State: batch.Exited, ExitCode: new(int32(137))})
+				return nil
+			}
+			return away
+		}
+	}
+	abandoned := func(a runner.Attempt) <-chan struct{} { return a.Abandon }
+	for name, test := range map[string]struct {
+		keep   bool
+		run    func(context.Context, runner.Attempt, func(batch.Report)) error
+		remove func(context.Context) error
+		status batch.Status
+		gone   bool          // it was removed
+		within time.Duration // after the limit
+		left   bool          // it did not end
+	}{
+		"keep":                   {keep: true, run: untilStopped(0), status: batch.RunningOn},
+		"keep, does not detach":  {keep: true, run: until(abandoned, false), status: batch.RunningOn},
+		"stop":                   {run: untilStopped(0), status: batch.Succeeded, gone: true},
+		"does not stop":          {run: until(abandoned, false), status: batch.RunningOn, gone: true, within: 5 * time.Second},
+		"is killed":              {run: until(func(runner.Attempt) <-chan struct{} { return after(limit + time.Second) }, true), status: batch.Failed, gone: true, within: time.Second},
+		"the engine is away":     {run: until(abandoned, false), remove: func(context.Context) error { return away }, status: batch.RunningOn},
+		"the engine hangs":       {run: until(abandoned, false), remove: hangs, status: batch.RunningOn, within: 20 * time.Second},
+		"the driver is tried on": {run: func(context.Context, runner.Attempt, func(batch.Report)) error { return away }, remove: func(context.Context) error { return away }, status: batch.Starting},
+		"does not give up":       {run: until(func(runner.Attempt) <-chan struct{} { return after(time.Hour) }, false), remove: hangs, status: batch.RunningOn, within: 25 * time.Second, left: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := &scripted{run: test.run}
+			d := &scripted{run: test.run, remove: test.remove}
 			play(t, d, func(s *stage) {
 				s.ready()
 				id := s.submit("a")
-				s.shutdown(30*time.Second, test.keep)
+				s.end()
+				ctx, cancel := context.WithTimeout(context.Background(), limit)
+				defer cancel()
+				began := time.Now()
+				err := s.runner.Shutdown(ctx, test.keep)
+				if took := time.Since(began); took > limit+test.within {
+					t.Errorf("it took %v", took)
+				}
+				if test.left != (err != nil && strings.Contains(err.Error(), string(id)+"/1")) || !test.left && err != nil {
+					t.Errorf("the answer is %v", err)
+				}
 				if j := s.job(id); j.Status != test.status {
 					t.Errorf("the job is %s, want %s", j.Status, test.status)
 				}
-				if _, removed := d.noted(); len(removed) != test.removed {
-					t.Errorf("removed %v, want %d", removed, test.removed)
+				if _, removed := d.noted(); len(removed) > 0 != test.gone {
+					t.Errorf("removed %v", removed)
 				}
 				if !slices.Equal(d.closed, []bool{test.keep}) {
 					t.Errorf("closed %v", d.closed)
 				}
+				time.Sleep(time.Hour) // the bubble wants everybody gone
 			})
 		})
 	}
+}
+
+// after is closed when d has passed.
+func after(d time.Duration) <-chan struct{} {
+	c := make(chan struct{})
+	time.AfterFunc(d, func() { close(c) })
+	return c
 }

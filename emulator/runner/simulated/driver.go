@@ -80,6 +80,8 @@ func (d *Driver) Run(ctx context.Context, attempt runner.Attempt, report func(ba
 		case <-w.done:
 			return w.result()
 		case <-ctx.Done():
+		case <-attempt.Abandon:
+			return nil
 		}
 		if !errors.Is(context.Cause(ctx), runner.ErrStop) {
 			return nil
@@ -87,8 +89,12 @@ func (d *Driver) Run(ctx context.Context, attempt runner.Attempt, report func(ba
 		a.stop()
 		settled(true)
 	}
-	<-w.done
-	return w.result()
+	select {
+	case <-w.done:
+		return w.result()
+	case <-attempt.Abandon:
+		return nil
+	}
 }
 
 var errBusy = errors.New("it is being run already")

@@ -65,6 +65,7 @@ type job struct {
 	logs    *runnertest.Logs
 	began   time.Time
 	cancel  context.CancelCauseFunc
+	abandon chan struct{}
 	err     chan error
 	mu      sync.Mutex
 	reports []seen
@@ -77,8 +78,10 @@ func begin(driver *simulated.Driver, task batch.Task) *job {
 
 func beginAt(driver *simulated.Driver, task batch.Task, logs *runnertest.Logs, began time.Time) *job {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	j := &job{driver: driver, logs: logs, began: began, cancel: cancel, err: make(chan error, 1)}
-	go func() { j.err <- driver.Run(ctx, runner.Attempt{Task: task, OpenLog: logs.Open}, j.report) }()
+	j := &job{driver: driver, logs: logs, began: began, cancel: cancel, abandon: make(chan struct{}), err: make(chan error, 1)}
+	go func() {
+		j.err <- driver.Run(ctx, runner.Attempt{Task: task, OpenLog: logs.Open, Abandon: j.abandon}, j.report)
+	}()
 	return j
 }
 
@@ -345,6 +348,25 @@ func TestDetachedGoesOn(t *testing.T) {
 				same(t, "reports after it", second.end(t), []seen{start, end})
 				same(t, "log", logs.Of("stream").Text(runner.Stdout), []string{"a", "b", "c", "d"})
 			})
+		})
+	}
+}
+
+// TestAbandoned: nobody waits for an attempt any more, also not for one that is being stopped.
+func TestAbandoned(t *testing.T) {
+	for _, stopped := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			j := begin(simulated.New(simulated.Options{}), task(`{"duration":"1h","ignoreStop":true}`))
+			synctest.Wait()
+			if stopped {
+				j.cancel(runner.ErrStop)
+			}
+			time.Sleep(time.Second)
+			close(j.abandon)
+			same(t, "reports", j.end(t), []seen{runs(0)})
+			if took := time.Since(j.began); took != time.Second {
+				t.Errorf("it took %v", took)
+			}
 		})
 	}
 }
