@@ -28,6 +28,7 @@ type recording struct {
 	id     string
 	log    runner.Log
 	seen   [2]int64 // lines that are in the log
+	begun  [2]int64 // bytes of the line behind them that are
 }
 
 func (d *Driver) recording(id string, log runner.Log) *recording {
@@ -48,11 +49,12 @@ func (r *recording) read(ctx context.Context, follow bool) error {
 		return err
 	}
 	defer stream.Close()
-	f := frames{log: r.log, skip: r.seen}
+	f := frames{log: r.log, skip: r.seen, begun: r.begun}
 	err = f.copy(stream, !follow)
 	for std := range f.added {
 		r.seen[std] += f.added[std]
 	}
+	r.begun = f.begun
 	return err
 }
 
@@ -60,13 +62,15 @@ func (r *recording) read(ctx context.Context, follow bool) error {
 // of a line. Only the last frame of a line ends with a newline (runtime.md 12).
 type frames struct {
 	log   runner.Log
-	skip  [2]int64
-	added [2]int64
+	skip  [2]int64 // lines to be left out
+	begun [2]int64 // bytes of the line behind them that are in the log
+	added [2]int64 // lines
 	line  [2]bytes.Buffer
+	taken [2]int64 // bytes of the line that were flushed before those in the buffer
 	at    [2]time.Time
 }
 
-// longestLine is how much of a line without end is kept in memory; a longer one goes to the log in parts.
+// longestLine is how much of a line without end is kept in memory; a longer one goes to the log in parts, with the times at which they are read.
 const longestLine = 256 << 10
 
 // copy reads to the end; last says whether a line without newline there is one.
@@ -115,26 +119,45 @@ func (r *frames) frame(std runner.Std, frame []byte) error {
 	text, whole := bytes.CutSuffix(text, []byte("\n"))
 	r.line[std].Write(text)
 	if whole || r.line[std].Len() > longestLine {
-		return r.flush(std)
+		return r.flush(std, whole)
 	}
 	return nil
 }
 
-func (r *frames) flush(std runner.Std) error {
-	defer r.line[std].Reset()
+// flush takes a line from its buffer, or a part of one if it is not whole. Only whole lines are counted, as the log counts them.
+func (r *frames) flush(std runner.Std, whole bool) error {
+	b := &r.line[std]
+	defer b.Reset()
 	if r.skip[std] > 0 {
-		r.skip[std]--
+		if whole {
+			r.skip[std]--
+		}
 		return nil
 	}
-	r.added[std]++
-	return r.log.Append(std, r.at[std], r.line[std].Bytes())
+	if whole {
+		r.added[std]++
+	}
+	if whole && r.begun[std] == 0 {
+		return r.log.Append(std, r.at[std], b.Bytes())
+	}
+	size := int64(b.Len())
+	rest := b.Bytes()[min(max(0, r.begun[std]-r.taken[std]), size):]
+	if whole {
+		rest = append(rest, '\n')
+		r.taken[std], r.begun[std] = 0, 0
+	} else {
+		r.taken[std] += size
+		r.begun[std] = max(r.begun[std], r.taken[std])
+	}
+	_, err := r.log.Writer(std).Write(rest)
+	return err
 }
 
 func (r *frames) rest() error {
 	var errs []error
 	for _, std := range []runner.Std{runner.Stdout, runner.Stderr} {
-		if r.line[std].Len() > 0 {
-			errs = append(errs, r.flush(std))
+		if r.line[std].Len() > 0 || r.taken[std] > 0 {
+			errs = append(errs, r.flush(std, true))
 		}
 	}
 	return errors.Join(errs...)
