@@ -24,7 +24,6 @@ type Stream struct {
 
 	first, last, ingested int64 // times of events; 0 without one
 	lastRecord            int64
-	changed               chan struct{} // closed at the next event; nil if nobody waits
 	dropped               bool
 }
 
@@ -98,10 +97,6 @@ func (s *Stream) add(r *record) error {
 	r.at = max(r.at, s.lastRecord)
 	s.tail = appendRecord(s.tail, r)
 	s.note(r)
-	if s.changed != nil && r.flags&flagSilent == 0 {
-		close(s.changed)
-		s.changed = nil
-	}
 	if len(s.tail) < max(flushSize, s.refused) {
 		return nil
 	}
@@ -146,10 +141,6 @@ func (s *Stream) drop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.dropped = true
-	if s.changed != nil {
-		close(s.changed)
-		s.changed = nil
-	}
 }
 
 // Description is what is known of a stream without reading it. Times are Unix milliseconds, 0 without events.
@@ -163,14 +154,4 @@ func (s *Stream) Describe() Description {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return Description{Key: s.key, Created: s.created, First: s.first, Last: s.last, Ingested: s.ingested}
-}
-
-// Changed answers a channel that is closed when there are more events, or the stream is removed.
-func (s *Stream) Changed() <-chan struct{} {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.changed == nil {
-		s.changed = make(chan struct{})
-	}
-	return s.changed
 }
