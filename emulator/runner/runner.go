@@ -37,6 +37,8 @@ type Runner struct {
 	driver  Driver
 	options Options
 
+	looks sync.Mutex // one look at a time; taken before mu
+
 	mu      sync.Mutex
 	running map[batch.AttemptID]*drive
 	// finished are attempts whose drive was done before the engine's word that they are over was looked at.
@@ -174,8 +176,11 @@ func (r *Runner) wanted(id batch.AttemptID) (wanted, batch.Task, bool) {
 	return w, task, failed
 }
 
-// look brings what is done for an attempt in line with what is wanted of it.
+// look brings what is done for an attempt in line with what is wanted of it. One at a time: between the question and what is done about it an attempt
+// may come to its end, but nobody else looks at it then, and the end is known by finished.
 func (r *Runner) look(id batch.AttemptID) {
+	r.looks.Lock()
+	defer r.looks.Unlock()
 	w, task, failed := r.wanted(id)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -187,8 +192,10 @@ func (r *Runner) look(id batch.AttemptID) {
 		if !d.reported {
 			r.drop(id, d)
 		}
-	case w == over && r.finished[id]:
-		delete(r.finished, id)
+	case d == nil && r.finished[id]:
+		if w == over || w == gone { // else it was asked before the end
+			delete(r.finished, id)
+		}
 	case w == gone && d != nil:
 		r.drop(id, d)
 	case w == gone || w == over:

@@ -3,6 +3,7 @@ package runner_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -388,4 +389,36 @@ func after(d time.Duration) <-chan struct{} {
 	c := make(chan struct{})
 	time.AfterFunc(d, func() { close(c) })
 	return c
+}
+
+// TestEndsOnce: an attempt that ends while the runner looks at it, and reads that it is to run, is not started again.
+func TestEndsOnce(t *testing.T) {
+	d := &scripted{}
+	d.run = func(_ context.Context, _ runner.Attempt, report func(batch.Report)) error {
+		report(batch.Report{State: batch.Running})
+		report(batch.Report{State: batch.Exited, ExitCode: new(int32(0))})
+		return nil
+	}
+	play(t, d, func(s *stage) {
+		s.ready()
+		const jobs = 1000
+		for range jobs {
+			var id batch.JobID
+			s.update(func(tx *batch.Tx) error {
+				j, err := tx.Submit(batch.Submission{Scope: scope, Name: "a", Queue: "q", Definition: "d"})
+				if err == nil {
+					id = j.ID
+				}
+				return err
+			})
+			for !batch.Ended(s.job(id).Status) {
+				s.engine.Touch(batch.AttemptID{Job: id, Number: 1})
+				runtime.Gosched()
+			}
+		}
+		synctest.Wait()
+		if runs, _ := d.noted(); len(runs) != jobs {
+			t.Errorf("%d attempts were run %d times", jobs, len(runs))
+		}
+	})
 }
