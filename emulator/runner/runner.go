@@ -286,7 +286,7 @@ func (r *Runner) drive(ctx context.Context, task batch.Task) bool {
 	if check := r.options.CheckLog; check != nil {
 		attempt.CheckLog = func(c batch.Container) error { return check(task, c) }
 	}
-	ended, failed := false, false
+	ended, failed, untold := false, false, false
 	report := func(p batch.Report) {
 		p.Attempt = task.Attempt
 		if p.At != 0 && r.options.TimeOf != nil && !r.driver.Capabilities().EmulatorTime {
@@ -305,6 +305,7 @@ func (r *Runner) drive(ctx context.Context, task batch.Task) bool {
 		if err != nil && !errors.Is(err, engine.ErrClosed) {
 			r.options.Log.Error("what a job did could not be noted", "attempt", task.Attempt, "state", p.State, "error", err)
 			ended = false // its container is all that is left to tell it
+			untold = r.engine.Failure() != nil
 		}
 	}
 	pause := firstPause
@@ -313,6 +314,9 @@ func (r *Runner) drive(ctx context.Context, task batch.Task) bool {
 		leave() // before any pause
 		if ended || errors.Is(context.Cause(ctx), ErrDetach) {
 			break
+		}
+		if untold {
+			return false // this process can note nothing any more; the next one asks its container
 		}
 		select {
 		case <-r.abandon:

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,6 +27,7 @@ type scripted struct {
 	there     []batch.AttemptID               // what an earlier process left
 	checkLog  func(batch.Task, batch.Container) error
 	available chan runner.Availability
+	journal   engine.Journal
 
 	mu      sync.Mutex
 	runs    []string
@@ -95,7 +97,7 @@ type stage struct {
 
 func play(t *testing.T, d *scripted, f func(s *stage)) {
 	synctest.Test(t, func(t *testing.T) {
-		e, err := engine.New(engine.Options{})
+		e, err := engine.New(engine.Options{Journal: d.journal})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -382,6 +384,43 @@ func TestShutdown(t *testing.T) {
 			})
 		})
 	}
+}
+
+// disk is a journal that keeps nothing and can be full.
+type disk struct {
+	full    atomic.Bool
+	durable func(uint64, error)
+}
+
+func (*disk) Load(func(batch.Record) error) error { return nil }
+
+func (j *disk) Start(durable func(uint64, error)) { j.durable = durable }
+
+func (j *disk) Append(n uint64, _ []batch.Change) {
+	var err error
+	if j.full.Load() {
+		err = errors.New("no space left")
+	}
+	go j.durable(n, err)
+}
+
+// TestUntold: an end that cannot be noted is left for the next process to find, and does not hold up the end of this one.
+func TestUntold(t *testing.T) {
+	j := &disk{}
+	d := &scripted{run: untilStopped(0), journal: j}
+	play(t, d, func(s *stage) {
+		s.ready()
+		s.submit("a")
+		j.full.Store(true)
+		began := time.Now()
+		s.shutdown(30*time.Second, false)
+		if took := time.Since(began); took > 0 {
+			t.Errorf("it took %v", took)
+		}
+		if runs, removed := d.noted(); len(runs) != 1 || len(removed) != 0 {
+			t.Errorf("runs %v, removed %v", runs, removed)
+		}
+	})
 }
 
 // after is closed when d has passed.
