@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -256,16 +257,25 @@ func (f *field) credentials(t *testing.T) {
 			}
 			same(t, "it says", slices.Delete(slices.Clone(lines), 2, 3), "region us-east-1", "from CredentialsEndpointProvider", "token true", "lasts true")
 		})
-		t.Run("7 without a role there are none on "+platform, func(t *testing.T) {
+		t.Run("2.8 without a role there are those of the instance, if there is one, on "+platform, func(t *testing.T) {
 			same(t, "the variable", f.see(t, spec{queue: platform, command: []string{"env", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"}}), "(not set)")
 			if platform == f.fargate { // where nobody else gives credentials either
-				e := f.end(t, f.submit(t, spec{queue: platform, change: func(c *types.ContainerProperties) {
-					c.Image, c.Environment = aws.String(program), set("AWS_EC2_METADATA_DISABLED", "true")
-				}}))
+				e := f.end(t, f.submit(t, spec{queue: platform, change: func(c *types.ContainerProperties) { c.Image = aws.String(program) }}))
 				if code(e.code) != "1" {
 					t.Errorf("exit code %s: %q", code(e.code), e.lines)
 				}
+				return
 			}
+			lines := f.see(t, spec{queue: platform, change: func(c *types.ContainerProperties) { c.Image = aws.String(program) }})
+			if len(lines) != 5 || !strings.HasPrefix(lines[2], "key ASIA") {
+				t.Fatalf("%q", lines)
+			}
+			for item, want := range map[string]string{"instance-id": "^i-[0-9a-f]{17}$", "instance-type": `^[a-z0-9]+\.[a-z0-9]+$`, "local-ipv4": `^\d+\.\d+\.\d+\.\d+$`} {
+				if got := f.see(t, spec{queue: platform, command: []string{"get", "http://169.254.169.254/latest/meta-data/" + item}}); len(got) != 1 || !regexp.MustCompile(want).MatchString(got[0]) {
+					t.Errorf("%s: %q", item, got)
+				}
+			}
+			same(t, "of the instance role", slices.Delete(slices.Clone(lines[:4]), 2, 3), "region us-east-1", "from EC2RoleProvider", "token true") // the SDK asks again within the hour
 		})
 	}
 	t.Run("7 what is asked for", func(t *testing.T) {

@@ -32,10 +32,10 @@
 //	httpapi           routes, decoding, errors on the wire, who may call
 //	runner            declares Driver; one goroutine for each live attempt
 //	runner/docker     jobs as containers on a Docker engine
-//	runner/docker/relay brings 169.254.170.2 from beside the jobs to the endpoint
+//	runner/docker/relay brings 169.254.170.2 and 169.254.169.254 from beside the jobs to the endpoint
 //	runner/simulated  jobs as scripts of their outcome
 //	runner/runnertest the suite that every driver passes
-//	endpoint          what ECS tasks find at 169.254.170.2: metadata, statistics, credentials of roles
+//	endpoint          what ECS tasks find at 169.254.170.2 and 169.254.169.254: metadata, statistics, credentials of roles
 //	secrets           the values that job definitions only refer to, from a file or from services beside us
 //	clock             the emulator's time: the machine's, until somebody moves it
 //	events            the latest changes of jobs, as EventBridge tells them

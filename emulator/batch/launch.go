@@ -39,6 +39,12 @@ func (s *State) TaskOf(j *Job) (Task, bool) {
 		Environment: a.Environment,
 		Definition:  d.ARN,
 	}
+	if i := s.instances[a.Host]; i != nil {
+		t.HostType = i.Type
+	}
+	if e := s.environments.all[a.Environment]; e != nil && e.Detail.ComputeResources != nil && a.Host != "" {
+		t.HostRole = api.Value(e.Detail.ComputeResources.InstanceRole)
+	}
 	if b := s.Blueprint(j); b.Eks != nil {
 		s.podTask(&t, j, a)
 	} else {
@@ -218,7 +224,7 @@ func HostName(a *Attempt, region string) string {
 	if a.Host != "" {
 		return "ip-172-31-" + lastOctets(id)
 	}
-	return "ip-10-0-" + lastOctets(id) + "." + domain(region)
+	return "ip-10-0-" + lastOctets(id) + "." + Domain(region)
 }
 
 // lastOctets makes the end of an address of that of an id.
@@ -233,8 +239,8 @@ func lastOctets(id string) string {
 	return octet(len(id)-4) + "-" + octet(len(id)-2)
 }
 
-// domain is what the names of a region's machines end with.
-func domain(region string) string {
+// Domain is what the names of a region's machines end with.
+func Domain(region string) string {
 	if region == "us-east-1" {
 		return "ec2.internal"
 	}

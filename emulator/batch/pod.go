@@ -168,7 +168,7 @@ func nodeName(a *Attempt, region string) string {
 	if id == "" {
 		id = a.TaskID
 	}
-	return "ip-192-168-" + lastOctets(id) + "." + domain(region)
+	return "ip-192-168-" + lastOctets(id) + "." + Domain(region)
 }
 
 // nodeUID is what Kubernetes calls it.

@@ -18,6 +18,8 @@ type Task struct {
 	ID string
 	// Host is the simulated EC2 instance ("i-..."); empty on Fargate.
 	Host HostID
+	// HostType is its instance type, HostRole the instance role or profile as its compute environment has it, a name or an ARN; empty is not known, or none.
+	HostType, HostRole string
 	// OwnNetwork says that the task does not share its host's network: nodes of a multi-node job.
 	OwnNetwork bool
 	// HostName is what the containers see as their host's name.

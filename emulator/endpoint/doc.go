@@ -1,5 +1,5 @@
 // Package endpoint is what the containers of an ECS task find at http://169.254.170.2: metadata, statistics and the credentials of their role
-// (runtime.md 6 and 7), as the ECS agent has it on an instance, and as Fargate has it.
+// (runtime.md 6 and 7), as the ECS agent has it on an instance, and as Fargate has it; and the metadata of their instance.
 //
 // A [Server] is a handler and a register. A driver opens a [Session] for a task, adds each container when it is about to make it, and puts
 // [Session.Environment] into it. What a container is like at the moment comes from its [Source], so the package knows nothing of container

@@ -37,14 +37,18 @@ type Server struct {
 	limit     rate.Limit
 	strangers *rate.Limiter // of ids that nobody has
 
-	mu      sync.RWMutex
-	members map[string]*member // by the id in their address
-	leases  map[string]*lease  // by the id in their address
+	tokens tokens
+
+	mu         sync.RWMutex
+	members    map[string]*member // by the id in their address
+	leases     map[string]*lease  // by the id in their address
+	heldLeases map[heldKey]*lease // of instance roles
 }
 
 // New is a Server without tasks.
 func New(o Options) *Server {
-	s := &Server{roles: o.Roles, other: o.Other, log: o.Log, limit: perSecond, members: map[string]*member{}, leases: map[string]*lease{}}
+	s := &Server{roles: o.Roles, other: o.Other, log: o.Log, limit: perSecond, members: map[string]*member{}, leases: map[string]*lease{},
+		heldLeases: map[heldKey]*lease{}, tokens: newTokens()}
 	if s.roles == nil {
 		s.roles = Static{}
 	}

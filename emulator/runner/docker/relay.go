@@ -168,7 +168,7 @@ func (r *relayer) session(id string) error {
 		_, err := stdcopy.StdCopy(writer, said, conn.Reader)
 		writer.CloseWithError(cmp.Or(err, io.EOF))
 	}()
-	session, err := relay.Accept(struct {
+	session, err := relay.Listen(struct {
 		io.Reader
 		io.Writer
 		io.Closer
@@ -177,7 +177,7 @@ func (r *relayer) session(id string) error {
 		return err
 	}
 	defer session.Close()
-	server := &http.Server{Handler: r.driver.options.Endpoint.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: r.handler(), ConnContext: withConn, ReadHeaderTimeout: 10 * time.Second}
 	defer context.AfterFunc(r.ctx, func() { server.Close(); session.Close() })()
 	if _, err := session.Ping(); err != nil {
 		return fmt.Errorf("%w: %s", err, said)

@@ -6,14 +6,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// addAddress gives the loopback a further address. It is there already if an earlier relay ran in the same container.
-func addAddress(address string) error {
+// addAddress gives the loopback a further address, by a name of its own ("lo:1"). It is there already if an earlier relay ran in the same container.
+func addAddress(name, address string) error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return err
 	}
 	defer unix.Close(fd)
-	r, err := unix.NewIfreq("lo:1")
+	r, err := unix.NewIfreq(name)
 	if err != nil {
 		return err
 	}

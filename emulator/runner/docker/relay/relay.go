@@ -27,28 +27,22 @@ func init() {
 
 // run hands connections on until the other side closes the input.
 func run(in io.ReadCloser, out io.WriteCloser) error {
-	if err := addAddress(Address); err != nil {
-		return fmt.Errorf("add the address %s: %w", Address, err)
-	}
-	l, err := listen(net.JoinHostPort(Address, port))
-	if err != nil {
-		return err
-	}
-	defer l.Close()
 	session, err := yamux.Client(stdio{in, out}, config())
 	if err != nil {
 		return err
 	}
 	defer session.Close()
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go pass(session, c)
+	for i, address := range addresses {
+		if err := addAddress(fmt.Sprint("lo:", i+1), address); err != nil {
+			return fmt.Errorf("add the address %s: %w", address, err)
 		}
-	}()
+		l, err := listen(net.JoinHostPort(address, port))
+		if err != nil {
+			return err
+		}
+		defer l.Close()
+		go accept(l, session, byte(i))
+	}
 	<-session.CloseChan()
 	return nil
 }
@@ -68,14 +62,27 @@ func listen(address string) (net.Listener, error) {
 	}
 }
 
-// pass carries one connection.
-func pass(session *yamux.Session, c net.Conn) {
+func accept(l net.Listener, session *yamux.Session, to byte) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go pass(session, c, to)
+	}
+}
+
+// pass carries one connection, after the word from where it comes and to which of the addresses.
+func pass(session *yamux.Session, c net.Conn, to byte) {
 	defer c.Close()
 	stream, err := session.Open()
 	if err != nil {
 		return
 	}
 	defer stream.Close()
+	if _, err := stream.Write(preamble(c.RemoteAddr(), to)); err != nil {
+		return
+	}
 	var both sync.WaitGroup
 	both.Go(func() {
 		_, _ = io.Copy(stream, c) // whoever breaks it off knows
@@ -89,9 +96,6 @@ func pass(session *yamux.Session, c net.Conn) {
 	})
 	both.Wait()
 }
-
-// Accept answers the listener of the emulator's side: each connection that the relay took.
-func Accept(conn io.ReadWriteCloser) (*yamux.Session, error) { return yamux.Server(conn, config()) }
 
 func config() *yamux.Config {
 	c := yamux.DefaultConfig()
