@@ -136,7 +136,7 @@ func (d *Driver) Watch(ctx context.Context, changed func(runner.Availability)) {
 	d.engine.watch(ctx, changed)
 }
 
-// Close implements runner.Driver.
+// Close implements runner.Driver. When ctx is done it leaves what is left.
 func (d *Driver) Close(ctx context.Context, keep bool) error {
 	d.boxes.close(ctx, keep, d.engine.ready())
 	if d.engine.ready() {

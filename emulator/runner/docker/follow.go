@@ -16,18 +16,21 @@ func (u *unit) follow() {
 	r, d := u.run, u.run.driver
 	defer u.forget()
 	stop := u.toStop
-	var stopping chan error
+	var (
+		stopping chan error
+		again    <-chan time.Time
+		pause    = firstRetry
+		output   = u.output.done
+		patience = outputTime
+	)
 	for {
 		select {
 		case <-u.events.happens:
-			e, err := u.look(context.Background())
-			if err != nil {
-				d.log.Warn("a container could not be inspected; it is looked at again when the engine is back", "container", u.id, "error", err)
-			}
-			if e != nil {
-				r.ended(u, *e)
-				return
-			}
+		case <-again:
+		case <-output: // its end may follow; else what brought the output broke off
+			output, again = nil, time.After(patience)
+			patience = min(2*patience, lastOutputTime)
+			continue
 		case err := <-stopping:
 			// The engine answers when the container has stopped; the event of its end comes by itself.
 			if err != nil && !cerrdefs.IsNotFound(err) {
@@ -36,23 +39,45 @@ func (u *unit) follow() {
 				continue
 			}
 			stopping = nil
-			d.engine.wake(u.id)
 		case <-stop:
 			stop, u.stopping = nil, true
 			stopping = u.stop()
+			continue
 		case <-r.let:
 			u.detach()
 			return
 		}
+		e, err := u.look(r.watching)
+		again = nil
+		switch {
+		case e != nil:
+			r.ended(u, *e)
+			return
+		case err == nil:
+			pause = firstRetry
+			u.resume()
+			output = u.output.done
+		case !isClosed(r.let) && d.engine.ready(): // when it is back it wakes everybody
+			d.log.Warn("a container could not be inspected; trying again", "container", u.id, "error", err, "pause", pause)
+			again = time.After(pause)
+			pause = min(2*pause, lastRetry)
+		}
 	}
 }
+
+// outputTime is how long a container may go on after its output has ended before that is taken for a broken connection, for the first time and, where it ends
+// again and again, at the most.
+const (
+	outputTime     = time.Second
+	lastOutputTime = time.Minute
+)
 
 // stop asks the engine to stop the container: SIGTERM or the image's own signal, its stop time, SIGKILL.
 func (u *unit) stop() chan error {
 	done := make(chan error, 1)
 	seconds := u.container.StopSeconds
 	go func() {
-		done <- u.run.driver.client.ContainerStop(context.Background(), u.id, container.StopOptions{Timeout: &seconds})
+		done <- u.run.driver.client.ContainerStop(u.run.asking, u.id, container.StopOptions{Timeout: &seconds})
 	}()
 	return done
 }
@@ -61,8 +86,11 @@ func (u *unit) stop() chan error {
 func (u *unit) stopLater() chan error {
 	done := make(chan error, 1)
 	go func() {
-		time.Sleep(firstRetry)
-		if err := u.run.driver.engine.await(context.Background()); err != nil {
+		select {
+		case <-time.After(firstRetry):
+		case <-u.run.asking.Done():
+		}
+		if err := u.run.driver.engine.await(u.run.asking); err != nil {
 			done <- err
 			return
 		}
@@ -76,14 +104,18 @@ func (u *unit) look(ctx context.Context) (*end, error) {
 	is, err := u.run.driver.client.ContainerInspect(ctx, u.id)
 	switch {
 	case cerrdefs.IsNotFound(err):
-		u.close()
+		if err := u.close(ctx); err != nil {
+			return nil, err
+		}
 		return u.vanished(), nil
 	case err != nil:
 		return nil, err
 	case is.State.Running || is.State.Paused || is.State.Restarting:
 		return nil, nil
 	}
-	u.close()
+	if err := u.close(ctx); err != nil {
+		return nil, err
+	}
 	oom := is.State.OOMKilled || u.killedForMemory(is.State.ExitCode)
 	if !oom && is.State.ExitCode == killed && !u.stopping && u.gone(ctx) {
 		return u.vanished(), nil
@@ -143,33 +175,60 @@ const killed = 137
 // detach leaves the container as it is.
 func (u *unit) detach() {
 	u.unfollow()
-	<-u.output // it broke off because we said so
+	<-u.output.done // it broke off because we said so
 	if err := u.log.Abandon(); err != nil {
 		u.run.driver.log.Error("the log of a job could not be kept", "attempt", u.run.attempt.Attempt, "error", err)
 	}
 }
 
-// close waits until all that the container printed is in its log.
-func (u *unit) close() {
+// close waits until all that the container printed is in its log. If ctx is done before, the log stays open, for detach.
+func (u *unit) close(ctx context.Context) error {
 	d := u.run.driver
-	if err := <-u.output; err != nil {
-		d.log.Warn("the output of a container broke off", "container", u.id, "error", err)
+	select {
+	case <-u.output.done:
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 	u.unfollow()
-	if u.record == nil && u.attached != d.engine.connections.Load() {
+	if u.output.err != nil {
+		d.log.Warn("the output of a container broke off; the engine's record of it is read", "container", u.id, "error", u.output.err)
+	}
+	if u.record == nil && (u.output.err != nil || u.attached != d.engine.connections.Load()) {
 		u.reopen()
 	}
 	if u.record != nil {
-		if err := u.record.finish(context.Background()); err != nil && !cerrdefs.IsNotFound(err) {
+		if err := u.record.finish(ctx); err != nil && !cerrdefs.IsNotFound(err) {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
 			d.log.Warn("the end of a container's output could not be read", "container", u.id, "error", err)
 		}
 	}
 	if err := u.log.Close(); err != nil {
 		d.log.Error("the log of a job could not be kept whole", "attempt", u.run.attempt.Attempt, "error", err)
 	}
+	return nil
 }
 
-// reopen turns to the engine's record of the output, because the engine was away and what was attached to it may have missed something.
+// resume goes on with the output of a container that runs if what brought it broke off.
+func (u *unit) resume() {
+	if !isClosed(u.output.done) {
+		return
+	}
+	u.unfollow()
+	if u.record == nil {
+		u.reopen()
+	}
+	if u.record == nil {
+		return
+	}
+	reading, unfollow := context.WithCancel(u.run.watching)
+	u.unfollow = unfollow
+	record := u.record
+	u.output = outputOf(func() error { return record.follow(reading) })
+}
+
+// reopen turns to the engine's record of the output, because what was attached to the container may have missed something: it broke off, or the engine was away.
 func (u *unit) reopen() {
 	if err := u.log.Abandon(); err != nil {
 		u.run.driver.log.Error("the log of a job could not be kept", "attempt", u.run.attempt.Attempt, "error", err)
@@ -181,4 +240,19 @@ func (u *unit) reopen() {
 		return
 	}
 	u.log, u.record = log, u.run.driver.recording(u.id, log)
+}
+
+// An output is what brings a container's outputs to its log.
+type output struct {
+	done chan struct{} // closed when they have ended, or when it broke off
+	err  error         // of done
+}
+
+func outputOf(bring func() error) *output {
+	o := &output{done: make(chan struct{})}
+	go func() {
+		defer close(o.done)
+		o.err = bring()
+	}()
+	return o
 }

@@ -35,15 +35,15 @@ func (s *sandboxes) pauseImage(ctx context.Context) (string, error) {
 	return s.driver.pauseImage(ctx, arch)
 }
 
-// forgetEndpoint has the endpoint set up anew, because its container is no more. Sandboxes that wait for a task do not know the way to the new one.
-func (s *sandboxes) forgetEndpoint(id string) {
+// forgetEndpoint has the endpoint set up anew, because its container is no more. Sandboxes that are there do not know the way to the new one.
+func (s *sandboxes) forgetEndpoint(ctx context.Context, id string) {
 	s.preparing.Lock()
 	defer s.preparing.Unlock()
 	if s.relay.id != id {
 		return
 	}
 	s.relay.id, s.network = "", ""
-	ctx := context.Background()
+	s.stray()
 	s.remove(ctx, &sandbox{id: id})
 	for {
 		select {
@@ -82,7 +82,7 @@ func (s *sandboxes) warm() {
 		return
 	}
 	s.making.Go(func() {
-		if _, err := s.prepare(context.Background()); err != nil {
+		if _, err := s.prepare(s.ctx); err != nil {
 			s.driver.log.Debug("what jobs share could not be made ahead; the first job tries again", "error", err)
 		}
 	})

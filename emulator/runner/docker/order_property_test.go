@@ -289,12 +289,12 @@ func (s *stage) report(p batch.Report) {
 // act lets the play happen, in a bubble.
 func (p play) act() *stage {
 	s := &stage{began: time.Now(), stopped: -1, begun: map[int]int{}, up: map[int]int{}, told: map[int]int{}, ended: map[int]int{}}
-	s.r = (&Driver{}).newRun(runner.Attempt{Task: p.task()}, s.report)
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	s.r = (&Driver{}).newRun(ctx, runner.Attempt{Task: p.task()}, s.report)
 	for i, u := range s.r.units {
 		u.vessel = &fake{p.parts[i], u, s}
 	}
-	ctx, cancel := context.WithCancelCause(context.Background())
-	defer cancel(nil)
 	at := func(ms int, cause error) {
 		if ms >= 0 {
 			time.AfterFunc(time.Duration(ms)*time.Millisecond, func() { cancel(cause) })

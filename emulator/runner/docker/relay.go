@@ -125,7 +125,7 @@ func (r *relayer) serve(id string) {
 			r.answers(true)
 			return
 		case cerrdefs.IsNotFound(err) || cerrdefs.IsConflict(err): // removed, or stopped with its engine: the next sandbox has another
-			r.driver.boxes.forgetEndpoint(id)
+			r.driver.boxes.forgetEndpoint(r.ctx, id)
 			return
 		}
 		if !told {
@@ -163,6 +163,7 @@ func (r *relayer) session(id string) error {
 	}
 	defer conn.Close()
 	reader, writer := io.Pipe()
+	defer reader.Close() // or a session that ends by itself would leave the copying at its end
 	said := &tail{}
 	go func() {
 		_, err := stdcopy.StdCopy(writer, said, conn.Reader)

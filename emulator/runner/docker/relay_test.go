@@ -5,6 +5,10 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/events"
+	"github.com/docker/docker/api/types/filters"
+
 	"github.com/batch-local/batch-local/emulator/batch"
 	"github.com/batch-local/batch-local/emulator/endpoint"
 	"github.com/batch-local/batch-local/emulator/runner"
@@ -66,6 +70,23 @@ func TestRelay(t *testing.T) {
 			t.Fatal(err)
 		}
 		d = open()
+		tell(t, d, onHost)
+	})
+	t.Run("after its container was taken away", func(t *testing.T) {
+		ours := filters.NewArgs(filters.Arg("label", "batch-local.instance="+instance))
+		happens, _ := engine.Events(t.Context(), events.ListOptions{Filters: filters.NewArgs(filters.Arg("label", "batch-local.sandbox="+string(onHost.Host)), filters.Arg("event", "destroy"))})
+		all, err := engine.ContainerList(t.Context(), container.ListOptions{Filters: ours})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range all {
+			if c.Labels["batch-local.endpoint"] != "" {
+				if err := engine.ContainerRemove(t.Context(), c.ID, container.RemoveOptions{Force: true}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		<-happens // the instance's sandbox, which knew the way to that one
 		tell(t, d, onHost)
 	})
 	if err := d.Close(context.Background(), false); err != nil {

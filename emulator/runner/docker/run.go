@@ -14,8 +14,8 @@ import (
 
 // Run implements runner.Driver.
 func (d *Driver) Run(ctx context.Context, attempt runner.Attempt, report func(batch.Report)) error {
-	r := d.newRun(attempt, report)
-	defer r.leave(context.WithoutCancel(ctx))
+	r := d.newRun(ctx, attempt, report)
+	defer r.close()
 	if err := d.engine.await(ctx); err != nil {
 		if !errors.Is(context.Cause(ctx), runner.ErrStop) {
 			return err
@@ -24,7 +24,7 @@ func (d *Driver) Run(ctx context.Context, attempt runner.Attempt, report func(ba
 			report(r.never())
 			return nil
 		}
-		if _, err := r.there(context.WithoutCancel(ctx)); err != nil {
+		if _, err := r.there(r.asking); err != nil {
 			return err
 		}
 	}
@@ -40,6 +40,9 @@ func (d *Driver) Run(ctx context.Context, attempt runner.Attempt, report func(ba
 	return r.conduct(ctx)
 }
 
+// errAbandoned is why nothing more is waited for.
+var errAbandoned = errors.New("it is left as it stands, because nothing more is waited for")
+
 // A run is one attempt on its way through the engine. Its containers go their ways side by side, one goroutine each; what they
 // wait for of each other is here.
 type run struct {
@@ -51,15 +54,19 @@ type run struct {
 	conditions [][]condition
 
 	mu       sync.Mutex
-	changed  chan struct{} // closed and replaced whenever a unit has come further
-	order    []int         // in which units ended
-	stopping bool          // all that runs is to be stopped
-	running  bool          // that was reported
-	broken   error         // why everything is left as it is
-	let      chan struct{} // closed when everything is to be left as it is
-	lost     bool          // the host is no more
-	coming   context.Context
+	changed  chan struct{}           // closed and replaced whenever a unit has come further
+	order    []int                   // in which units ended
+	stopping bool                    // all that runs is to be stopped
+	running  bool                    // that was reported
+	broken   error                   // why everything is left as it is
+	let      chan struct{}           // closed when everything is to be left as it is
+	lost     bool                    // the host is no more
+	coming   context.Context         // for what brings containers up; ends with a stop too
 	halt     context.CancelCauseFunc // ends coming
+	asking   context.Context         // for calls of the engine that a stop must not cut short; ends when nothing more is waited for
+	quit     context.CancelCauseFunc // ends asking
+	watching context.Context         // for what only looks; ends with let too
+	unwatch  context.CancelCauseFunc // ends watching
 
 	sharing sync.Mutex // guards what the containers share
 	shared  shared
@@ -70,20 +77,39 @@ type run struct {
 	secretEnv, secretOptions []map[string]string
 }
 
-func (d *Driver) newRun(attempt runner.Attempt, report func(batch.Report)) *run {
+// newRun has close called at its end. ctx is that of Driver.Run.
+func (d *Driver) newRun(ctx context.Context, attempt runner.Attempt, report func(batch.Report)) *run {
 	r := &run{driver: d, attempt: attempt, report: report, conditions: conditionsOf(attempt.Task), changed: make(chan struct{}), let: make(chan struct{})}
 	for i, c := range attempt.Containers {
 		u := &unit{run: r, index: i, container: c, toStop: make(chan struct{}), name: containerName(attempt.Task, i)}
 		u.source, u.vessel = r.newSource(u), u
 		r.units = append(r.units, u)
 	}
+	r.coming, r.halt = context.WithCancelCause(ctx)
+	r.asking, r.quit = context.WithCancelCause(context.WithoutCancel(ctx))
+	r.watching, r.unwatch = context.WithCancelCause(r.asking)
+	if attempt.Abandon != nil {
+		go func() {
+			select {
+			case <-attempt.Abandon:
+				r.leaveAll(errAbandoned)
+				r.quit(errAbandoned)
+			case <-r.asking.Done():
+			}
+		}()
+	}
 	return r
+}
+
+// close gives back what the run had.
+func (r *run) close() {
+	r.leave()
+	r.halt(nil)
+	r.quit(nil)
 }
 
 // conduct brings the containers up in their order and follows them to their ends.
 func (r *run) conduct(ctx context.Context) error {
-	r.coming, r.halt = context.WithCancelCause(ctx)
-	defer r.halt(nil)
 	defer context.AfterFunc(ctx, func() {
 		if errors.Is(context.Cause(ctx), runner.ErrStop) {
 			r.stop()
@@ -143,7 +169,7 @@ func (r *run) drive(u *unit) {
 	stopped := errors.Is(context.Cause(r.coming), runner.ErrStop) && !u.started
 	if err != nil && stopped {
 		// It may run all the same, from an earlier call: then there is something to stop.
-		err = u.vessel.adopt(context.WithoutCancel(r.coming))
+		err = u.vessel.adopt(r.asking)
 	}
 	var f *failure
 	switch {
@@ -328,6 +354,7 @@ func (r *run) leaveAll(why error) {
 	if !isClosed(r.let) {
 		r.broken = why
 		close(r.let)
+		r.unwatch(runner.ErrDetach)
 		r.halt(runner.ErrDetach)
 	}
 }

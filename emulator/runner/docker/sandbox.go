@@ -48,29 +48,36 @@ type sandboxes struct {
 
 	machine string // the address of the engine's machine; empty: not known
 
+	ctx    context.Context // of what is made for all; ends when Close has waited long enough
+	cancel context.CancelFunc
+
 	preparing sync.Mutex
 	relay     *relayer
 	network   string // id of the network; empty: to be looked for
 	image     string
 }
 
-// hostBox is the sandbox of an instance, made once for all who ask.
+// hostBox is the sandbox of an instance, made once for all who ask. sandboxes.mu guards it.
 type hostBox struct {
 	ready   chan struct{} // closed when box or err is there
 	box     *sandbox
 	err     error
 	users   int
 	expires *time.Timer
+	// astray says that its route leads to an endpoint that is no more. No further task is to find it.
+	astray bool
 }
 
 // idleHost is how long an instance's sandbox stays without a task.
 const idleHost = time.Minute
 
 func newSandboxes(d *Driver) *sandboxes {
-	return &sandboxes{
+	s := &sandboxes{
 		driver: d, hosts: map[batch.HostID]*hostBox{}, spare: make(chan *sandbox, d.options.Sandboxes), live: map[string]*sandbox{}, names: map[string]int{},
 		relay: newRelayer(d),
 	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	return s
 }
 
 // take gives a task its sandbox; nil where jobs are on the host's own network. Give it back with give. If the sandbox is lost meanwhile, the run is told.
@@ -78,9 +85,9 @@ func (s *sandboxes) take(ctx context.Context, t batch.Task, r *run) (*sandbox, e
 	if s.driver.options.Network == "host" {
 		return nil, nil
 	}
-	take := s.takeOwn
-	if t.SharesHost() {
-		take = s.takeHost
+	take := s.takeHost
+	if !t.SharesHost() {
+		take, ctx = s.takeOwn, r.asking // a stop does not cut it short: the engine would make it all the same, and nobody would know it
 	}
 	box, err := take(ctx, t)
 	if err == nil {
@@ -136,10 +143,11 @@ func (s *sandboxes) takeHost(ctx context.Context, t batch.Task) (*sandbox, error
 		h = &hostBox{ready: make(chan struct{})}
 		s.hosts[t.Host] = h
 		s.making.Go(func() {
-			// Whoever asked first may go away; the others still need it.
-			h.box, h.err = s.make(context.WithoutCancel(ctx), string(t.Host), t.HostName)
-			if h.err == nil {
-				h.box.host = t.Host
+			box, err := s.make(s.ctx, string(t.Host), t.HostName) // whoever asked first may go away; the others still need it
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if h.box, h.err = box, err; err == nil {
+				box.host = t.Host
 			}
 			close(h.ready)
 		})
@@ -172,17 +180,43 @@ func (s *sandboxes) leave(host batch.HostID, h *hostBox) {
 	if h.users > 0 || s.closed || s.hosts[host] != h {
 		return
 	}
-	h.expires = time.AfterFunc(idleHost, func() {
-		s.mu.Lock()
-		mine := h.users == 0 && s.hosts[host] == h && !s.closed
-		if mine {
-			delete(s.hosts, host)
+	idle := idleHost
+	if h.astray {
+		idle = 0
+	}
+	h.expires = time.AfterFunc(idle, func() { s.expire(host, h) })
+}
+
+// expire removes the sandbox of an instance if nobody is in it.
+func (s *sandboxes) expire(host batch.HostID, h *hostBox) {
+	select {
+	case <-h.ready:
+	case <-s.ctx.Done():
+		return
+	}
+	s.mu.Lock()
+	mine := h.users == 0 && s.hosts[host] == h && !s.closed
+	if mine {
+		delete(s.hosts, host)
+	}
+	s.mu.Unlock()
+	if mine && h.box != nil {
+		s.remove(s.ctx, h.box)
+	}
+}
+
+// stray has no further task find the sandboxes of instances that have a route to an endpoint which is no more. Those that nobody is in go at once.
+func (s *sandboxes) stray() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for host, h := range s.hosts {
+		h.astray = true
+		if h.users == 0 && !s.closed {
+			s.making.Go(func() { s.expire(host, h) })
+			continue
 		}
-		s.mu.Unlock()
-		if mine && h.box != nil {
-			s.remove(context.Background(), h.box)
-		}
-	})
+		s.driver.log.Warn("the endpoint of tasks is a new one; jobs on an instance find it when those that run there now have ended", "instance", host)
+	}
 }
 
 // lost forgets an instance's sandbox that is no more; the next task makes another.
@@ -202,7 +236,7 @@ func (s *sandboxes) takeOwn(ctx context.Context, t batch.Task) (*sandbox, error)
 		s.mu.Lock()
 		s.filled = true
 		s.mu.Unlock()
-		return s.make(context.WithoutCancel(ctx), "task", t.HostName)
+		return s.make(ctx, "task", t.HostName)
 	}
 	defer s.fill(t) // after the task has its own: the first one should not wait behind those to come
 	select {
@@ -213,7 +247,7 @@ func (s *sandboxes) takeOwn(ctx context.Context, t batch.Task) (*sandbox, error)
 		s.remove(ctx, box) // of another region
 	default:
 	}
-	return s.make(context.WithoutCancel(ctx), "task", t.HostName)
+	return s.make(ctx, "task", t.HostName)
 }
 
 // fill makes sandboxes for tasks to come until there are enough, or enough on their way.
@@ -232,7 +266,7 @@ func (s *sandboxes) refill(t batch.Task) {
 	// Its name has to be chosen before its task is known, as the address of a real network interface has; the endpoint tells the task this one.
 	name := anotherName(t.HostName)
 	s.making.Go(func() {
-		box, err := s.make(context.Background(), "task", name)
+		box, err := s.make(s.ctx, "task", name)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.coming--
@@ -246,7 +280,7 @@ func (s *sandboxes) refill(t batch.Task) {
 			default:
 			}
 		}
-		s.making.Go(func() { s.remove(context.Background(), box) })
+		s.making.Go(func() { s.remove(s.ctx, box) })
 	})
 }
 
@@ -264,10 +298,7 @@ func (s *sandboxes) give(ctx context.Context, box *sandbox, r *run, goesOn bool)
 		}
 		return
 	}
-	s.mu.Lock()
-	h := s.hosts[box.host]
-	s.mu.Unlock()
-	if h != nil && h.box == box {
+	if h := s.hostOf(box); h != nil {
 		s.leave(box.host, h)
 	}
 }
@@ -275,14 +306,21 @@ func (s *sandboxes) give(ctx context.Context, box *sandbox, r *run, goesOn bool)
 // replace forgets a sandbox that turned out to be gone.
 func (s *sandboxes) replace(ctx context.Context, box *sandbox) {
 	if box.host != "" {
-		s.mu.Lock()
-		h := s.hosts[box.host]
-		s.mu.Unlock()
-		if h != nil && h.box == box {
+		if h := s.hostOf(box); h != nil {
 			s.lost(box.host, h)
 		}
 	}
 	s.remove(ctx, box)
+}
+
+// hostOf is the instance whose sandbox that is; nil if it has another by now.
+func (s *sandboxes) hostOf(box *sandbox) *hostBox {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h := s.hosts[box.host]; h != nil && h.box == box {
+		return h
+	}
+	return nil
 }
 
 // make brings up a sandbox. Another emulator may remove the network that both use at the moment when nothing is on it; then it is made
@@ -341,6 +379,7 @@ func (s *sandboxes) tryMake(ctx context.Context, of, hostName string) (*sandbox,
 	}
 	is, err := d.client.ContainerInspect(ctx, id)
 	if err != nil {
+		s.remove(ctx, &sandbox{id: id})
 		return nil, fmt.Errorf("inspect a sandbox: %w", err)
 	}
 	box := &sandbox{id: is.ID, name: hostName}

@@ -1,7 +1,6 @@
 package docker
 
 import (
-	"context"
 	"fmt"
 	"strconv"
 	"strings"
@@ -59,7 +58,7 @@ func (r *run) adopted(u *unit, is container.InspectResponse) {
 	r.sharing.Lock()
 	defer r.sharing.Unlock()
 	if r.shared.box == nil && is.HostConfig != nil {
-		r.shared.box = r.driver.boxes.takeOver(context.Background(), r.attempt.Task, r, is.HostConfig.NetworkMode.ConnectedContainer())
+		r.shared.box = r.driver.boxes.takeOver(r.asking, r.attempt.Task, r, is.HostConfig.NetworkMode.ConnectedContainer())
 	}
 	if known.Container == "" || !r.hasEndpoint() {
 		return
@@ -68,7 +67,7 @@ func (r *run) adopted(u *unit, is container.InspectResponse) {
 		r.shared.session.Close()
 		r.shared.session = nil
 	}
-	if of, err := r.driver.client.ImageInspect(context.Background(), is.Image); err == nil { // it may be gone, and with it its labels
+	if of, err := r.driver.client.ImageInspect(r.asking, is.Image); err == nil { // it may be gone, and with it its labels
 		u.source.image(of)
 	}
 	r.open(known)

@@ -124,7 +124,7 @@ func (r *run) holder(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx = context.WithoutCancel(ctx)
+	ctx = r.asking
 	config := &container.Config{Image: image, Labels: d.labels(r.attempt.Task, batch.Container{Name: pauseName})}
 	host := &container.HostConfig{NetworkMode: modeHost, LogConfig: container.LogConfig{Type: "none"}, IpcMode: "shareable", CapDrop: []string{"ALL"}}
 	if box != nil {
@@ -179,24 +179,24 @@ func (r *run) replaceSandbox(ctx context.Context) bool {
 	if !cerrdefs.IsNotFound(err) && (err != nil || is.State.Running) {
 		return false
 	}
-	r.driver.boxes.replace(ctx, box)
+	r.driver.boxes.replace(r.asking, box)
 	r.shared.box = nil
 	return true
 }
 
 // leaveSandbox gives back a sandbox that nothing of ours is in: the container that was taken over is in that of an earlier process.
-func (r *run) leaveSandbox(ctx context.Context) {
+func (r *run) leaveSandbox() {
 	if len(r.units) > 1 { // the others may be in it
 		return
 	}
 	r.sharing.Lock()
 	defer r.sharing.Unlock()
-	r.driver.boxes.give(ctx, r.shared.box, r, false)
+	r.driver.boxes.give(r.asking, r.shared.box, r, false)
 	r.shared.box = nil
 }
 
 // leave gives back what the attempt had.
-func (r *run) leave(ctx context.Context) {
+func (r *run) leave() {
 	r.sharing.Lock()
 	defer r.sharing.Unlock()
 	if r.shared.session != nil {
@@ -205,7 +205,7 @@ func (r *run) leave(ctx context.Context) {
 	for _, u := range r.units {
 		u.source.stats.stop()
 	}
-	r.driver.boxes.give(ctx, r.shared.box, r, r.goesOn())
+	r.driver.boxes.give(r.asking, r.shared.box, r, r.goesOn())
 	r.shared.box = nil
 }
 

@@ -55,12 +55,7 @@ func (s *sandboxes) knows(id string) bool {
 		return true // it may be on its way
 	}
 	for _, h := range s.hosts {
-		select {
-		case <-h.ready:
-			if h.box != nil && h.box.id == id {
-				return true
-			}
-		default:
+		if h.box == nil && h.err == nil || h.box != nil && h.box.id == id { // on its way, or this one
 			return true
 		}
 	}
@@ -72,7 +67,7 @@ func (s *sandboxes) remove(ctx context.Context, box *sandbox) {
 	known := s.live[box.id]
 	delete(s.live, box.id) // its end is no loss
 	s.mu.Unlock()
-	err := s.driver.client.ContainerRemove(context.WithoutCancel(ctx), box.id, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	err := s.driver.client.ContainerRemove(ctx, box.id, container.RemoveOptions{Force: true, RemoveVolumes: true})
 	if err != nil && !cerrdefs.IsNotFound(err) && !cerrdefs.IsConflict(err) {
 		s.driver.log.Warn("a sandbox could not be removed; the next start tries again", "container", box.id, "error", err)
 	}
@@ -83,7 +78,8 @@ func (s *sandboxes) remove(ctx context.Context, box *sandbox) {
 	}
 }
 
-// close removes the sandboxes and, if nothing is on it, the network, where there is an engine to ask. With keep, those that a task is in stay.
+// close removes the sandboxes and, if nothing is on it, the network, where there is an engine to ask. With keep, those that a task is in stay. When ctx is done
+// it leaves what is left.
 func (s *sandboxes) close(ctx context.Context, keep, engine bool) {
 	s.mu.Lock()
 	s.closed = true
@@ -95,7 +91,18 @@ func (s *sandboxes) close(ctx context.Context, keep, engine bool) {
 			h.expires.Stop()
 		}
 	}
-	s.making.Wait()
+	defer s.cancel()
+	made := make(chan struct{})
+	go func() {
+		s.making.Wait()
+		close(made)
+	}()
+	select {
+	case <-made:
+	case <-ctx.Done():
+		s.cancel()
+		<-made
+	}
 	s.relay.close()
 	if !engine {
 		return

@@ -38,7 +38,7 @@ type unit struct {
 	stopping bool // we want it to end
 	events   *listener
 	since    time.Time  // when it started
-	output   chan error // ends when the outputs are closed and in the log
+	output   *output    // nil: it has not started
 	record   *recording // of a container that was taken over; nil otherwise
 	attached int64      // the connection of the engine when it was attached to
 	unfollow func()     // breaks the output off
@@ -91,7 +91,7 @@ func (u *unit) up(ctx context.Context) error {
 		if err == nil || !again || !u.repair(ctx, want.host, err) {
 			return err
 		}
-		if err := d.client.ContainerRemove(context.WithoutCancel(ctx), u.id, container.RemoveOptions{Force: true}); err != nil {
+		if err := d.client.ContainerRemove(r.asking, u.id, container.RemoveOptions{Force: true}); err != nil {
 			return err
 		}
 	}
@@ -120,7 +120,7 @@ func (u *unit) create(ctx context.Context, want asked) error {
 	}
 	d.byAddress(want.config.Env)
 	// A stop does not cut the call short: the engine would make the container all the same, and nobody would know it.
-	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), createTime)
+	limited, cancel := context.WithTimeout(r.asking, createTime)
 	defer cancel()
 	created, err := d.client.ContainerCreate(limited, want.config, want.host, nil, want.platform, u.name)
 	switch {
@@ -132,6 +132,9 @@ func (u *unit) create(ctx context.Context, want asked) error {
 		return ctx.Err()
 	case cerrdefs.IsConflict(err):
 		return u.conflict(ctx)
+	}
+	if limited.Err() != nil { // the engine may make it all the same; then only its labels tell whose it is
+		d.made.change(r.attempt.Attempt, func(t *things) { t.adopted = true })
 	}
 	if f := mountFailure(r.attempt.Task, err); f != nil {
 		return f
@@ -156,7 +159,7 @@ func (u *unit) conflict(ctx context.Context) error {
 		}
 		return errors.New("a container that was left half made is removed")
 	}
-	u.run.leaveSandbox(ctx)
+	u.run.leaveSandbox()
 	u.know(is.ID)
 	return u.takeOver(ctx, is)
 }
@@ -176,7 +179,7 @@ func (u *unit) start(ctx context.Context) error {
 		return fail(cannotStart, "started", "3m0s", err)
 	}
 	heard, forget := d.engine.listen(u.id)
-	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTime)
+	limited, cancel := context.WithTimeout(u.run.asking, startTime)
 	defer cancel()
 	// From here on a stop is a stop of the container: a start that is taken back in the middle leaves nobody knowing what is.
 	if ctx.Err() == nil {
@@ -194,11 +197,11 @@ func (u *unit) start(ctx context.Context) error {
 	u.since = startedAt(heard)
 	u.unfollow = conn.Close
 	u.openLog()
-	u.output = make(chan error, 1)
-	go func() {
+	log := u.log
+	u.output = outputOf(func() error {
 		defer conn.Close()
-		u.output <- attached(conn.Reader, u.log)
-	}()
+		return attached(conn.Reader, log)
+	})
 	return nil
 }
 
@@ -256,12 +259,12 @@ func (u *unit) takeOver(ctx context.Context, is container.InspectResponse) error
 	}
 	u.run.adopted(u, is)
 	u.started, u.events, u.forget, u.log = true, heard, forget, log
-	reading, unfollow := context.WithCancel(context.WithoutCancel(ctx))
+	reading, unfollow := context.WithCancel(u.run.watching)
 	u.unfollow = unfollow
 	d.engine.wake(is.ID) // it may have ended before anybody listened
-	u.output = make(chan error, 1)
-	u.record = d.recording(is.ID, log)
-	go func() { u.output <- u.record.follow(reading) }()
+	record := d.recording(is.ID, log)
+	u.record = record
+	u.output = outputOf(func() error { return record.follow(reading) })
 	if at, err := time.Parse(time.RFC3339Nano, is.State.StartedAt); err == nil {
 		u.since = at
 	}

@@ -1,0 +1,141 @@
+package docker_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/batch-local/batch-local/emulator/batch"
+	"github.com/batch-local/batch-local/emulator/runner"
+	"github.com/batch-local/batch-local/emulator/runner/runnertest"
+)
+
+// runs runs the double's task, and answers its reports, and Run's error.
+func (d *double) runs(ctx context.Context, change func(*runner.Attempt)) (reports chan batch.Report, done chan error, logs *runnertest.Logs) {
+	driver := d.driver()
+	d.t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+		defer cancel()
+		if err := driver.Close(ctx, false); err != nil {
+			d.t.Error(err)
+		}
+	})
+	reports, done, logs = make(chan batch.Report, 4), make(chan error, 1), &runnertest.Logs{}
+	a := runner.Attempt{Task: d.task(), OpenLog: logs.Open}
+	if change != nil {
+		change(&a)
+	}
+	go func() { done <- driver.Run(ctx, a, func(r batch.Report) { reports <- r }) }()
+	return reports, done, logs
+}
+
+func (d *double) wantsEnd(reports chan batch.Report, code int32) {
+	d.t.Helper()
+	if r := <-reports; r.State != batch.Exited || r.ExitCode == nil || *r.ExitCode != code {
+		d.t.Errorf("it ended with %+v", r)
+	}
+}
+
+const doubleInspect = "/containers/" + doubleID + "/json"
+
+// TestLookAgain: a container whose end was heard of is looked at until the engine tells how it ended, though no connection broke.
+func TestLookAgain(t *testing.T) {
+	d := newDouble(t)
+	reports, done, _ := d.runs(t.Context(), nil)
+	if r := <-reports; r.State != batch.Running {
+		t.Fatalf("%+v", r)
+	}
+	d.mu.Lock()
+	began := d.asked[doubleInspect]
+	d.answer[doubleInspect] = func(w http.ResponseWriter, _ *http.Request, n int) bool { return n <= began+2 && fails(w) }
+	d.mu.Unlock()
+	d.ends(6)
+	d.wantsEnd(reports, 6)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestOutputBreaksOff: what a container prints after its connection broke, and no other did, comes from the engine's record, while it runs.
+func TestOutputBreaksOff(t *testing.T) {
+	d := newDouble(t)
+	d.answer["/containers/"+doubleID+"/attach"] = func(w http.ResponseWriter, _ *http.Request, _ int) bool {
+		d.attach(w, true)
+		return true
+	}
+	reports, done, logs := d.runs(t.Context(), nil)
+	if r := <-reports; r.State != batch.Running {
+		t.Fatalf("%+v", r)
+	}
+	if err := logs.Await(t.Context(), "s", "line 2"); err != nil {
+		t.Fatal(err)
+	}
+	d.ends(0)
+	d.wantsEnd(reports, 0)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if got, want := logs.Of("s").Text(runner.Stdout), []string{"line 0", "line 1", "line 2"}; !slices.Equal(got, want) {
+		t.Errorf("its log has %q, want %q", got, want)
+	}
+}
+
+// TestAbandon: when nothing more is waited for, Run returns, whatever it was doing with an engine that answers no more; and Close does when its time is over.
+func TestAbandon(t *testing.T) {
+	const base = "/containers/" + doubleID
+	for name, test := range map[string]struct {
+		hang string // what the engine does not answer
+		do   func(d *double, cancel context.CancelCauseFunc)
+	}{
+		"a stop":            {base + "/stop", func(_ *double, cancel context.CancelCauseFunc) { cancel(runner.ErrStop) }},
+		"a look at the end": {doubleInspect, func(d *double, _ context.CancelCauseFunc) { d.ends(0) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDouble(t)
+			abandon := make(chan struct{})
+			ctx, cancel := context.WithCancelCause(t.Context())
+			reached := make(chan struct{}, 8)
+			reports, done, _ := d.runs(ctx, func(a *runner.Attempt) { a.Abandon = abandon })
+			if r := <-reports; r.State != batch.Running {
+				t.Fatalf("%+v", r)
+			}
+			d.mu.Lock()
+			d.answer[test.hang] = func(w http.ResponseWriter, r *http.Request, n int) bool {
+				reached <- struct{}{}
+				return d.hangs(w, r, n)
+			}
+			d.mu.Unlock()
+			test.do(d, cancel)
+			<-reached
+			close(abandon)
+			if err := <-done; err == nil {
+				t.Error("Run says that all is well")
+			}
+			if len(reports) > 0 {
+				t.Errorf("it reported %+v", <-reports)
+			}
+		})
+	}
+	t.Run("detached in the middle of a look", func(t *testing.T) {
+		d := newDouble(t)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		reports, done, _ := d.runs(ctx, nil)
+		<-reports
+		reached := make(chan struct{}, 8)
+		d.mu.Lock()
+		d.answer[doubleInspect] = func(w http.ResponseWriter, r *http.Request, n int) bool {
+			reached <- struct{}{}
+			return d.hangs(w, r, n)
+		}
+		d.mu.Unlock()
+		d.ends(0)
+		<-reached
+		cancel(runner.ErrDetach)
+		if err := <-done; err != nil && !errors.Is(err, runner.ErrDetach) {
+			t.Error(err)
+		}
+	})
+}
