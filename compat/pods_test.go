@@ -302,6 +302,17 @@ func TestPods(t *testing.T) {
 		})
 	}
 
+	t.Run("5.2: paths with colons are none", func(t *testing.T) {
+		at := func(path string, volumes []types.EksVolume, change ...func(*types.EksContainerVolumeMount)) []string {
+			return c.podEnd(t, c.pod(t, types.EksPodProperties{Volumes: volumes, Containers: cells{cell("a", do("ls", "/v"), mount(path, change...))}})).ends
+		}
+		wants(t, "a link is left", do(ok), c.podEnd(t, c.pod(t, types.EksPodProperties{Volumes: claim, Containers: cells{cell("a", do("symlink", "/", "/v/colon"), mount("/v"))}})).ends)
+		wants(t, "a subPath", do("a CreateContainerError"), at("rw", claim, subPath("colon:/v")))
+		wants(t, "a subPath of the pod's own", do("a CreateContainerError"), at("rw", disk, subPath("colon:/v")))
+		wants(t, "a hostPath", do("a CreateContainerError"), at("rw", host("/data:/v")))
+		wants(t, "a mountPath", do("a CreateContainerError"), at("/v:rshared", claim))
+	})
+
 	t.Run("5.3: retried by the exit code of any container", func(t *testing.T) {
 		f := c.podEnd(t, c.pod(t, types.EksPodProperties{Containers: cells{cell("a", do("exit", "0")), cell("b", do("exit", "1")), cell("d", do("exit", "75"))}}, func(in *batch.SubmitJobInput) {
 			in.RetryStrategy = &types.RetryStrategy{Attempts: aws.Int32(2), EvaluateOnExit: []types.EvaluateOnExit{{OnExitCode: aws.String("75"), Action: types.RetryActionRetry}, {OnExitCode: aws.String("*"), Action: types.RetryActionExit}}}

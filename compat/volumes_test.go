@@ -25,6 +25,7 @@ func TestVolumes(t *testing.T) {
 	f := newField(t, "--job-network", "compat-volumes", "--map-host-path", "/mapped="+host, "--map-efs", "fs-0123456789abcdef0="+efs)
 	t.Run("host paths", func(t *testing.T) { f.hostPaths(t, host) })
 	t.Run("links", f.links)
+	t.Run("colons", f.colons)
 	t.Run("own volumes", f.ownVolumes)
 	t.Run("file systems", func(t *testing.T) { f.fileSystems(t, efs) })
 	if disks := engine(t, "volume", "ls", "-q", "--filter", "label=batch-local.instance="+f.s.instance); disks == "" {
@@ -170,6 +171,24 @@ func (f *field) links(t *testing.T) {
 			same(t, "a folder beside it", f.see(t, spec{queue: f.ec2, command: []string{"ls", "/m", "then", "echo", "fine"}, change: mount("m", "/m", at("/in"))}), "fine")
 		})
 	}
+}
+
+// colons: a path that the engine could read as several is none, so what one job leaves and another one calls its folders lead nowhere together.
+func (f *field) colons(t *testing.T) {
+	refused := func(name string, v types.Volume, target string) {
+		t.Run(name, func(t *testing.T) {
+			f.fails(t, spec{queue: f.ec2, command: []string{"ls", "/host", "then", "ls", "/x"}, change: mount("m", target, v)}, "CannotCreateContainerError: Error response from daemon: invalid volume specification: ")
+		})
+	}
+	for _, at := range []string{"", "/mapped"} {
+		f.see(t, spec{queue: f.ec2, command: []string{"symlink", "/", "/m/colon"}, change: mount("m", "/m", onHost(at+"/"))})
+		refused(at+": a source that is a link and a target", onHost(at+"/colon:/host"), "rw")
+		refused(at+": a source with a colon", onHost(at+"/other:"), "/x")
+		refused(at+": a target and a way to mount it", onHost(at+"/in"), "/x:rshared")
+		refused(at+": a target that is only a way to mount", onHost(at+"/in"), "rw")
+	}
+	refused("an access point", types.Volume{EfsVolumeConfiguration: &types.EFSVolumeConfiguration{FileSystemId: aws.String("fs-00000000000000009"), TransitEncryption: types.EFSTransitEncryptionEnabled,
+		AuthorizationConfig: &types.EFSAuthorizationConfig{AccessPointId: aws.String("fsap-1")}}}, "/x:rshared")
 }
 
 func (f *field) fileSystems(t *testing.T, efs string) {

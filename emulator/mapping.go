@@ -68,6 +68,9 @@ func (c Config) unmappable(folder string) string {
 	if !path.IsAbs(folder) {
 		return "must map to a whole path"
 	}
+	if strings.Contains(folder, ":") {
+		return "must not map to a path with a colon, at which the engine takes paths apart"
+	}
 	data := ""
 	if c.DataDir != "" {
 		data = resolved(c.DataDir)

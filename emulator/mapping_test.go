@@ -33,6 +33,7 @@ func TestMappingsThatMayNotBe(t *testing.T) {
 		"/proc/1":                "must not map to /proc",
 		"/var/run/docker.sock":   "must not map to /run",
 		"home":                   "must map to a whole path",
+		"BOX/free:/etc":          "must not map to a path with a colon, at which the engine takes paths apart",
 		"BOX/root":               "must not map to the whole machine",
 		"BOX/root/etc":           "must not map to /etc",
 		"BOX/config/not-there":   "must not map to /etc",

@@ -54,8 +54,7 @@ func (r *run) mountRouter(ctx context.Context, u *unit, host *container.HostConf
 	if err != nil {
 		return err
 	}
-	host.Binds = append(host.Binds, bind(path.Join(folder, path.Base(target)), target, false))
-	return nil
+	return bind(host, path.Join(folder, path.Base(target)), target, false)
 }
 
 // routerEnvironment are the variables of FireLens.

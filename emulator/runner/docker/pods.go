@@ -123,13 +123,13 @@ func (r *run) mountPodVolume(ctx context.Context, m api.EksContainerVolumeMount,
 		if v.HostPath != nil || v.PersistentVolumeClaim != nil { // what outlives the task
 			within = r.driver.within
 		}
-		source, err := within(ctx, folder, sub)
-		host.Binds = append(host.Binds, bind(source, target, readOnly))
-		return err
+		if folder, err = within(ctx, folder, sub); err != nil {
+			return err
+		}
+		return bind(host, folder, target, readOnly)
 	}
 	if name == "" {
-		host.Binds = append(host.Binds, bind(folder, target, readOnly))
-		return nil
+		return bind(host, folder, target, readOnly)
 	}
 	host.Mounts = append(host.Mounts, mount.Mount{Type: mount.TypeVolume, Source: name, Target: target, ReadOnly: readOnly, VolumeOptions: &mount.VolumeOptions{NoCopy: true}})
 	return nil

@@ -69,7 +69,9 @@ func (d *Driver) mount(ctx context.Context, t batch.Task, p *api.ContainerProper
 			if err != nil {
 				return err
 			}
-			host.Binds = append(host.Binds, bind(source, target, readOnly))
+			if err := bind(host, source, target, readOnly); err != nil {
+				return err
+			}
 		default:
 			name, err := own(api.Value(m.SourceVolume))
 			if err != nil {
@@ -81,12 +83,19 @@ func (d *Driver) mount(ctx context.Context, t batch.Task, p *api.ContainerProper
 	return nil
 }
 
-// bind is a mount of a folder that is made if it is missing.
-func bind(source, target string, readOnly bool) string {
+// bind mounts a folder that is made if it is missing. The engine takes it as one text, with colons between its parts: a colon in a path would make other
+// parts of it, and so have a folder mounted that nobody has looked at (within.go), or be a mode that nobody chose. The engine's other way, Mounts, has
+// no such text, but before its API 1.42 makes no folder.
+func bind(host *container.HostConfig, source, target string, readOnly bool) error {
+	text := source + ":" + target
 	if readOnly {
-		return source + ":" + target + ":ro"
+		text += ":ro"
 	}
-	return source + ":" + target
+	if strings.Contains(source, ":") || strings.Contains(target, ":") || !path.IsAbs(source) || !path.IsAbs(target) {
+		return &failure{cannotCreate, daemonPrefix + "invalid volume specification: '" + text + "'"} // the engine's words where it understands none
+	}
+	host.Binds = append(host.Binds, text)
+	return nil
 }
 
 // ownVolume is a volume of the task alone, made for the first container that wants it. It goes with the attempt.
@@ -175,8 +184,10 @@ func (d *Driver) mountFileSystem(ctx context.Context, host *container.HostConfig
 	}
 	if f.point != "" {
 		folder, err := within(ctx, root, path.Base(f.point))
-		host.Binds = append(host.Binds, bind(folder, target, readOnly))
-		return err
+		if err != nil {
+			return err
+		}
+		return bind(host, folder, target, readOnly)
 	}
 	folder, err := within(ctx, root, f.root)
 	if err != nil {
