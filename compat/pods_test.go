@@ -294,6 +294,21 @@ func TestPods(t *testing.T) {
 		wants(t, "labels", "blue x y "+id, labels)
 	})
 
+	t.Run("5.1: nobody gives himself our labels: what wears them is taken away", func(t *testing.T) {
+		ours := map[string]string{"batch-local.looker": "/x", "batch-local.sandbox": "task", "batch-local.endpoint": "x", "batch-local.instance": "x"}
+		name := fmt.Sprintf("batch-local/labels:%d", os.Getpid())
+		build := exec.Command("docker", "build", "-q", "-t", name, "-")
+		build.Stdin = strings.NewReader("FROM " + workload + "\nLABEL batch-local.looker=/x batch-local.sandbox=task batch-local.endpoint=x\n")
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("docker build: %v\n%s", err, out)
+		}
+		t.Cleanup(func() { exec.Command("docker", "image", "rm", "-f", name).Run() })
+		id := c.pod(t, types.EksPodProperties{Metadata: &types.EksMetadata{Labels: ours, Annotations: ours}, Containers: cells{cell("a", do("exit", "0"), func(c *types.EksContainer) { c.Image = &name })}})
+		wants(t, "ends", do(ok), c.podEnd(t, id).ends)
+		labels := inside(t, id, "a", "inspect", "--format", `{{index .Config.Labels "batch-local.looker"}}|{{index .Config.Labels "batch-local.sandbox"}}|{{index .Config.Labels "batch-local.endpoint"}}|{{index .Config.Labels "batch-local.instance"}}`, "ID")
+		wants(t, "labels", "|||"+c.s.instance, labels)
+	})
+
 	for name, volumes := range map[string][]types.EksVolume{"5.2: a persistentVolumeClaim is kept across jobs": claim, "5.2: a hostPath is its node's": host("/data/x")} {
 		t.Run(name, func(t *testing.T) {
 			wants(t, "the first", do("a 0 Completed"), c.podEnd(t, c.pod(t, types.EksPodProperties{Volumes: volumes, Containers: cells{cell("a", do("write", "/v/f", "kept\n"), mount("/v"))}})).ends)

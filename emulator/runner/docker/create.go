@@ -31,6 +31,9 @@ func (r *run) translate(ctx context.Context, u *unit, is image.InspectResponse) 
 	if want.config, want.host, err = r.driver.translate(t, c); err != nil {
 		return want, err
 	}
+	if is.Config != nil {
+		disown(want.config.Labels, is.Config.Labels)
+	}
 	want.config.Env = r.environment(u, is)
 	if want.host.LogConfig, err = r.logConfig(ctx, u); err != nil {
 		return want, err

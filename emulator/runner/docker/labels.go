@@ -12,6 +12,9 @@ import (
 	"github.com/batch-local/batch-local/emulator/batch"
 )
 
+// ownLabels begins the labels of what is ours.
+const ownLabels = "batch-local."
+
 // Labels of what is ours (interface.md 4).
 const (
 	labelInstance  = "batch-local.instance"
@@ -32,6 +35,7 @@ func (d *Driver) labels(t batch.Task, c batch.Container) map[string]string {
 		if p := t.Pod.Properties; p != nil && p.Metadata != nil {
 			maps.Copy(all, p.Metadata.Labels)
 			maps.Copy(all, p.Metadata.Annotations)
+			maps.DeleteFunc(all, func(name, _ string) bool { return strings.HasPrefix(name, ownLabels) }) // nobody gives himself ours
 		}
 		all["batch.amazonaws.com/job-id"] = string(t.Attempt.Job)
 		all["batch.amazonaws.com/node-uid"] = t.Pod.NodeUID
@@ -44,11 +48,20 @@ func (d *Driver) labels(t batch.Task, c batch.Container) map[string]string {
 		all["com.amazonaws.ecs.task-definition-family"] = t.Family
 		all["com.amazonaws.ecs.task-definition-version"] = strconv.Itoa(t.Revision)
 	}
-	all[labelInstance] = d.options.Instance // last: nobody gives himself ours
+	all[labelInstance] = d.options.Instance
 	all[labelAccount], all[labelRegion] = t.Scope.Account, t.Scope.Region
 	all[labelJob], all[labelAttempt] = string(t.Attempt.Job), strconv.Itoa(t.Attempt.Number)
 	all[labelContainer] = c.Name
 	return all
+}
+
+// disown empties those of our labels that an image brings along: the engine gives a container all of its image's that it is not told.
+func disown(labels, image map[string]string) {
+	for name := range image {
+		if _, set := labels[name]; !set && strings.HasPrefix(name, ownLabels) {
+			labels[name] = ""
+		}
+	}
 }
 
 func taskARN(t batch.Task) string {

@@ -134,6 +134,9 @@ func (d *Driver) closeLookers(ctx context.Context) error {
 		return fmt.Errorf("list our containers: %w", err)
 	}
 	for _, c := range list {
+		if c.Labels[labelLooker] == "" { // a job's, whose image has our label
+			continue
+		}
 		if err := d.client.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true}); err != nil && !cerrdefs.IsNotFound(err) && !cerrdefs.IsConflict(err) {
 			return fmt.Errorf("remove the container %s: %w", c.ID, err)
 		}
