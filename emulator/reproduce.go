@@ -82,8 +82,14 @@ func (e *Emulator) Reproduce(ctx context.Context, job string) (Reproduction, err
 			note("Files are put into container %s before it starts, which docker run does not: %s and what is beside it.", c.Name, c.Files[0].Path)
 		}
 	}
+	if r, ok := e.powers.reproducer.(unsayer); ok {
+		told.Notes = append(told.Notes, r.Unsaid(task)...)
+	}
 	return told, nil
 }
+
+// An unsayer is a reproducer that knows what its commands lack, a sentence each.
+type unsayer interface{ Unsaid(t batch.Task) []string }
 
 func names(t batch.Task) (list []string) {
 	for _, c := range t.Containers {

@@ -20,6 +20,13 @@ type scribe func(batch.Task) ([][]string, error)
 
 func (s scribe) Reproduce(t batch.Task) ([][]string, error) { return s(t) }
 
+// honest says what it lacks.
+type honest struct{ scribe }
+
+func (honest) Unsaid(t batch.Task) []string {
+	return []string{"It lacks an " + t.Containers[0].Image + "."}
+}
+
 // TestReproduce: what SubmitJob said comes back as options of the AWS command line, and nothing else.
 func TestReproduce(t *testing.T) {
 	s := perform(t, nil)
@@ -87,6 +94,10 @@ func TestReproduce(t *testing.T) {
 	})
 	if is := get(waiting); len(is.Docker) != 0 || len(is.Notes) != 1 || !strings.Contains(is.Notes[0], "has not been placed yet") {
 		t.Errorf("one that waits: %+v", is)
+	}
+	s.powers.reproducer = honest{s.powers.reproducer.(scribe)}
+	if is := get(plain); len(is.Docker) != 1 || len(is.Notes) != 1 || is.Notes[0] != "It lacks an image." {
+		t.Errorf("one whose commands lack something: %+v", is)
 	}
 	if _, err := s.Reproduce(context.Background(), "nobody"); !errors.Is(err, control.ErrUnknown) {
 		t.Errorf("of nobody: %v", err)

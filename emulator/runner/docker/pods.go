@@ -90,7 +90,7 @@ func (r *run) mountPod(ctx context.Context, k *api.EksContainer, host *container
 }
 
 func (r *run) mountPodVolume(ctx context.Context, m api.EksContainerVolumeMount, host *container.HostConfig) error {
-	v, ok := r.podVolume(api.Value(m.Name))
+	v, ok := podVolume(r.attempt.Task, api.Value(m.Name))
 	if !ok { // was checked when the definition was registered
 		return &failure{cannotCreate, "there is no volume " + api.Value(m.Name)}
 	}
@@ -98,11 +98,8 @@ func (r *run) mountPodVolume(ctx context.Context, m api.EksContainerVolumeMount,
 	name, folder := "", ""
 	var err error
 	switch {
-	case v.HostPath != nil:
-		folder, err = r.driver.hostPath(ctx, r.attempt.Task, api.Value(v.HostPath.Path))
-	case v.PersistentVolumeClaim != nil:
-		readOnly = readOnly || api.Value(v.PersistentVolumeClaim.ReadOnly)
-		folder, err = r.driver.disk(ctx, "pvc", r.attempt.Pod.Namespace+"-"+api.Value(v.PersistentVolumeClaim.ClaimName))
+	case v.HostPath != nil || v.PersistentVolumeClaim != nil:
+		return r.driver.mountKept(ctx, r.attempt.Task, v, m, host)
 	case v.Secret != nil:
 		readOnly = true
 		name, folder, err = r.secretVolume(ctx, v)
@@ -116,14 +113,10 @@ func (r *run) mountPodVolume(ctx context.Context, m api.EksContainerVolumeMount,
 		return err
 	}
 	if sub := api.Value(m.SubPath); sub != "" {
-		if slices.Contains(strings.Split(sub, "/"), "..") {
-			return &failure{"CreateContainerConfigError", "subPath " + sub + " must not contain '..'"}
+		if err := checkSubPath(sub); err != nil {
+			return err
 		}
-		within := r.within
-		if v.HostPath != nil || v.PersistentVolumeClaim != nil { // what outlives the task
-			within = r.driver.within
-		}
-		if folder, err = within(ctx, folder, sub); err != nil {
+		if folder, err = r.within(ctx, folder, sub); err != nil {
 			return err
 		}
 		return bind(host, folder, target, readOnly)
@@ -135,11 +128,38 @@ func (r *run) mountPodVolume(ctx context.Context, m api.EksContainerVolumeMount,
 	return nil
 }
 
-func (r *run) podVolume(name string) (api.EksVolume, bool) {
-	if r.attempt.Pod == nil || r.attempt.Pod.Properties == nil {
+func checkSubPath(sub string) error {
+	if slices.Contains(strings.Split(sub, "/"), "..") {
+		return &failure{"CreateContainerConfigError", "subPath " + sub + " must not contain '..'"}
+	}
+	return nil
+}
+
+// mountKept mounts what outlives the task: a path of its node, or a claim.
+func (d *Driver) mountKept(ctx context.Context, t batch.Task, v api.EksVolume, m api.EksContainerVolumeMount, host *container.HostConfig) (err error) {
+	folder, readOnly := "", api.Value(m.ReadOnly)
+	if v.HostPath != nil {
+		folder, err = d.hostPath(ctx, t, api.Value(v.HostPath.Path))
+	} else {
+		readOnly = readOnly || api.Value(v.PersistentVolumeClaim.ReadOnly)
+		folder, err = d.disk(ctx, "pvc", t.Pod.Namespace+"-"+api.Value(v.PersistentVolumeClaim.ClaimName))
+	}
+	if sub := api.Value(m.SubPath); sub != "" && err == nil {
+		if err = checkSubPath(sub); err == nil {
+			folder, err = d.within(ctx, folder, sub)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return bind(host, folder, api.Value(m.MountPath), readOnly)
+}
+
+func podVolume(t batch.Task, name string) (api.EksVolume, bool) {
+	if t.Pod == nil || t.Pod.Properties == nil {
 		return api.EksVolume{}, false
 	}
-	volumes := r.attempt.Pod.Properties.Volumes
+	volumes := t.Pod.Properties.Volumes
 	i := slices.IndexFunc(volumes, func(v api.EksVolume) bool { return api.Value(v.Name) == name })
 	if i < 0 {
 		return api.EksVolume{}, false
@@ -202,7 +222,7 @@ func (r *run) awaitSecrets(ctx context.Context, k *api.EksContainer) error {
 		return nil
 	}
 	for _, m := range k.VolumeMounts {
-		if v, ok := r.podVolume(api.Value(m.Name)); ok && v.Secret != nil {
+		if v, ok := podVolume(r.attempt.Task, api.Value(m.Name)); ok && v.Secret != nil {
 			if _, err := r.secret(ctx, v); err != nil {
 				return err
 			}

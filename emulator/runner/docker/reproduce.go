@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/api/types/mount"
 
 	"github.com/batch-local/batch-local/emulator/api"
@@ -25,7 +26,7 @@ var _ runner.Reproducer = (*Driver)(nil)
 const reproduceTime = 5 * time.Second
 
 // Reproduce implements runner.Reproducer. The commands have what the engine is asked for, but that each container has a network of its own, on the same
-// network as ours, and none of our labels: it is not ours.
+// network as ours, no endpoint of ECS, and no labels: it is not ours. What docker run does not take, Unsaid tells.
 func (d *Driver) Reproduce(t batch.Task) ([][]string, error) {
 	var commands [][]string
 	for _, c := range t.Containers {
@@ -36,11 +37,15 @@ func (d *Driver) Reproduce(t batch.Task) ([][]string, error) {
 		} else if err != nil {
 			return nil, err
 		}
+		if strings.HasPrefix(config.Image, "-") {
+			return nil, fmt.Errorf("the image's name, %s, begins as options do", config.Image)
+		}
 		words := []string{"docker", "run", "--rm"}
 		words = append(words, d.surroundings(t, c, host)...)
 		words = append(words, ofConfig(config, secrets)...)
 		words = append(words, ofHost(host)...)
 		words = append(words, ofMounts(host)...)
+		words = append(words, ofLog(c.Properties)...)
 		words = append(words, config.Image)
 		if len(config.Entrypoint) > 1 {
 			words = append(words, config.Entrypoint[1:]...)
@@ -61,15 +66,61 @@ func (d *Driver) wanted(t batch.Task, c batch.Container) (*container.Config, *co
 		c.Properties = &open
 	}
 	config, host, err := d.translate(t, c)
-	if err == nil {
-		config.Image, config.Env = d.renamed(c.Image), environment(d.given(c))
+	if err != nil {
+		return nil, nil, err
 	}
-	if err != nil || c.Properties == nil || len(c.Properties.MountPoints) == 0 {
-		return config, host, err
+	config.Image, config.Env = d.renamed(c.Image), environment(d.given(c))
+	if c.GPUs > 0 { // of the engine's choice
+		host.DeviceRequests = []container.DeviceRequest{{Count: int(c.GPUs)}}
+	}
+	pid, ipc := namespaces(t)
+	if pid == modeHost {
+		host.PidMode = modeHost
+	}
+	if ipc == modeHost || ipc == modeNone {
+		host.IpcMode = container.IpcMode(ipc)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), reproduceTime)
 	defer cancel()
-	return config, host, d.mount(ctx, t, c.Properties, host, unnamed)
+	switch k := c.Kubernetes; {
+	case k != nil:
+		if s := k.SecurityContext; s != nil && s.RunAsUser != nil {
+			if config.User, err = podUser(s, image.InspectResponse{}); err != nil {
+				return nil, nil, err
+			}
+		}
+		return config, host, d.mountPodByHand(ctx, t, k, host)
+	case c.Properties != nil && len(c.Properties.MountPoints) > 0:
+		return config, host, d.mount(ctx, t, c.Properties, host, unnamed)
+	}
+	return config, host, nil
+}
+
+// mountPodByHand mounts what a pod's container mounts, but for secrets. The pod's own volumes go with the container.
+func (d *Driver) mountPodByHand(ctx context.Context, t batch.Task, k *api.EksContainer, host *container.HostConfig) error {
+	for _, m := range k.VolumeMounts {
+		v, _ := podVolume(t, api.Value(m.Name))
+		target, readOnly := api.Value(m.MountPath), api.Value(m.ReadOnly)
+		switch {
+		case v.Secret != nil:
+		case v.HostPath != nil || v.PersistentVolumeClaim != nil:
+			if err := d.mountKept(ctx, t, v, m, host); err != nil {
+				return err
+			}
+		case inMemory(v):
+			if host.Tmpfs == nil {
+				host.Tmpfs = map[string]string{}
+			}
+			way := "rw"
+			if readOnly {
+				way = "ro"
+			}
+			host.Tmpfs[target] = way + ",exec," + emptyDirOptions(v.EmptyDir)["o"]
+		default:
+			host.Mounts = append(host.Mounts, mount.Mount{Type: mount.TypeVolume, Target: target, ReadOnly: readOnly, VolumeOptions: &mount.VolumeOptions{NoCopy: true}})
+		}
+	}
+	return nil
 }
 
 // unnamed makes of a task's own volume one that goes with its container.
@@ -88,8 +139,12 @@ func secretNames(p *api.ContainerProperties) (names []string) {
 // surroundings are what a sandbox has: the network, the names; and the platform.
 func (d *Driver) surroundings(t batch.Task, c batch.Container, host *container.HostConfig) []string {
 	var w words
-	if p := c.Properties; p != nil && p.RuntimePlatform != nil {
-		w.text("--platform", map[string]string{"X86_64": "linux/amd64", "ARM64": "linux/arm64"}[api.Value(p.RuntimePlatform.CpuArchitecture)])
+	p := d.pictureOf(t, c)
+	if p.platform != nil {
+		w.text("--platform", p.platform.OS+"/"+p.platform.Architecture)
+	}
+	if p.policy != "missing" { // which is the command's own
+		w.text("--pull", p.policy)
 	}
 	w.text("--network", d.options.Network)
 	if d.options.Network != "host" {
@@ -180,6 +235,9 @@ func ofHost(h *container.HostConfig) []string {
 	}
 	w.bytes("--shm-size", h.ShmSize)
 	for _, d := range h.Devices {
+		if !sayable(d.PathOnHost, d.PathInContainer) {
+			continue
+		}
 		text := d.PathOnHost + ":" + d.PathInContainer
 		if d.CgroupPermissions != "" {
 			text += ":" + d.CgroupPermissions
@@ -241,13 +299,31 @@ func ofMounts(h *container.HostConfig) []string {
 		if m.ReadOnly {
 			fields = append(fields, "readonly")
 		}
+		if m.VolumeOptions != nil && m.VolumeOptions.NoCopy {
+			fields = append(fields, "volume-nocopy")
+		}
 		if m.Type == mount.TypeTmpfs && m.TmpfsOptions != nil && m.TmpfsOptions.SizeBytes > 0 {
 			fields = append(fields, fmt.Sprintf("tmpfs-size=%d", m.TmpfsOptions.SizeBytes))
 		}
 		w.text("--mount", inCSV(fields...))
 	}
 	for _, path := range slices.Sorted(maps.Keys(h.Tmpfs)) {
-		w.text("--tmpfs", strings.TrimSuffix(path+":"+h.Tmpfs[path], ":"))
+		if sayable(path) {
+			w.text("--tmpfs", strings.TrimSuffix(path+":"+h.Tmpfs[path], ":"))
+		}
+	}
+	return w
+}
+
+// ofLog is a log driver of the engine; others are our part.
+func ofLog(p *api.ContainerProperties) []string {
+	if !passedOn(p) {
+		return nil
+	}
+	c := namedLog(p.LogConfiguration)
+	w := words{"--log-driver", c.Type}
+	for _, name := range slices.Sorted(maps.Keys(c.Config)) {
+		w.text("--log-opt", name+"="+c.Config[name])
 	}
 	return w
 }
