@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/network"
@@ -25,15 +27,29 @@ type Facts struct {
 	LimitsMemory bool
 	LimitsSwap   bool
 	LimitsCPU    bool
-	Leftovers    []Leftover
+	Instances    []Instance
 }
 
-// Leftover is what carries the label of one batch-local instance.
-type Leftover struct {
-	Instance            string
+// An Instance is what carries the label of one batch-local.
+type Instance struct {
+	Name                string
+	Server              Server
 	Containers, Running int
 	Networks, Volumes   int
+
+	endpoint string // id of the container that has its endpoint's address
 }
+
+// A Server is what can be seen on the engine of whoever made an instance's things, wherever it runs: it keeps a relay in the container of its endpoint, which
+// ends with the connection to it. Without that container, as on the host's network or before the first job, nothing can be seen.
+type Server int
+
+// What of it.
+const (
+	Unseen Server = iota
+	Lives
+	Gone
+)
 
 // Inspect asks the engine at an endpoint, or with "" the one that the driver would use.
 func Inspect(ctx context.Context, endpoint string) (Facts, error) {
@@ -51,20 +67,61 @@ func Inspect(ctx context.Context, endpoint string) (Facts, error) {
 		Cgroups: cmp.Or(info.CgroupVersion, "1"), Folder: info.DockerRootDir, CPUs: info.NCPU, Memory: info.MemTotal,
 		LimitsMemory: info.MemoryLimit, LimitsSwap: info.SwapLimit, LimitsCPU: info.CPUCfsQuota,
 	}
-	f.Leftovers, err = labelled(ctx, c)
-	return f, err
+	if f.Instances, err = labelled(ctx, c); err != nil {
+		return f, err
+	}
+	for i := range f.Instances {
+		if one := &f.Instances[i]; one.endpoint != "" {
+			if one.Server, err = serverOf(ctx, c, one.endpoint); err != nil {
+				return f, err
+			}
+		}
+	}
+	return f, nil
+}
+
+// Looks for a relay. A server whose relay breaks off has another within lastRetry.
+const (
+	relayLooks = 4
+	relayPause = lastRetry / (relayLooks - 2)
+)
+
+// serverOf looks for the relay in the container of an endpoint.
+func serverOf(ctx context.Context, c *client.Client, endpoint string) (Server, error) {
+	for look := 1; ; look++ {
+		is, err := c.ContainerInspect(ctx, endpoint)
+		if cerrdefs.IsNotFound(err) { // its server took it away, or the user did
+			return Unseen, nil
+		}
+		if err != nil {
+			return Unseen, err
+		}
+		for _, id := range is.ExecIDs {
+			if relay, err := c.ContainerExecInspect(ctx, id); err == nil && relay.Running {
+				return Lives, nil
+			}
+		}
+		if look == relayLooks {
+			return Gone, nil
+		}
+		select {
+		case <-time.After(relayPause):
+		case <-ctx.Done():
+			return Unseen, nil
+		}
+	}
 }
 
 // labelled counts what batch-locals have made, by instance.
-func labelled(ctx context.Context, c *client.Client) ([]Leftover, error) {
+func labelled(ctx context.Context, c *client.Client) ([]Instance, error) {
 	ours := filters.NewArgs(filters.Arg("label", labelInstance))
-	found := make(map[string]*Leftover)
-	of := func(labels map[string]string) *Leftover {
-		instance := labels[labelInstance]
-		if found[instance] == nil {
-			found[instance] = &Leftover{Instance: instance}
+	found := make(map[string]*Instance)
+	of := func(labels map[string]string) *Instance {
+		name := labels[labelInstance]
+		if found[name] == nil {
+			found[name] = &Instance{Name: name}
 		}
-		return found[instance]
+		return found[name]
 	}
 	containers, err := c.ContainerList(ctx, container.ListOptions{All: true, Filters: ours})
 	if err != nil {
@@ -75,6 +132,9 @@ func labelled(ctx context.Context, c *client.Client) ([]Leftover, error) {
 		l.Containers++
 		if one.State == container.StateRunning {
 			l.Running++
+		}
+		if one.Labels[labelEndpoint] != "" {
+			l.endpoint = one.ID
 		}
 	}
 	networks, err := c.NetworkList(ctx, network.ListOptions{Filters: ours})
@@ -91,10 +151,10 @@ func labelled(ctx context.Context, c *client.Client) ([]Leftover, error) {
 	for _, one := range volumes.Volumes {
 		of(one.Labels).Volumes++
 	}
-	var list []Leftover
+	var list []Instance
 	for _, l := range found {
 		list = append(list, *l)
 	}
-	slices.SortFunc(list, func(a, b Leftover) int { return cmp.Compare(a.Instance, b.Instance) })
+	slices.SortFunc(list, func(a, b Instance) int { return cmp.Compare(a.Name, b.Name) })
 	return list, nil
 }

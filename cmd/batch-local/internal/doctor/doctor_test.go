@@ -17,6 +17,7 @@ import (
 	"github.com/batch-local/batch-local/cmd/batch-local/internal/client"
 	"github.com/batch-local/batch-local/cmd/batch-local/internal/settings"
 	"github.com/batch-local/batch-local/emulator"
+	"github.com/batch-local/batch-local/emulator/runner/docker"
 )
 
 // healthy is an engine with which all is well.
@@ -88,11 +89,28 @@ func TestEngine(t *testing.T) {
 		{"no leftovers", func(*Engine) {}, "leftovers", []string{"ok leftovers: none on the engine"}},
 		{
 			"leftovers", func(e *Engine) {
-				e.Leftovers = []Leftover{{Instance: "a1", Containers: 2, Running: 1, Networks: 1}, {Instance: "b2", Volumes: 3}}
+				e.Instances = []Instance{{Name: "a1", Server: docker.Gone, Containers: 2, Running: 1, Networks: 1}, {Name: "b2", Server: docker.Gone, Volumes: 3}}
 			}, "leftovers", []string{
-				"warning leftovers: instance a1 left 2 containers (1 running), 1 network -> if no other batch-local of yours is running: docker rm -f $(docker ps -aq --filter label=batch-local.instance=a1); docker network rm ",
-				"warning leftovers: instance b2 left 3 volumes -> docker volume rm $(docker volume ls -q --filter label=batch-local.instance=b2)",
+				"warning leftovers: instance a1 left 2 containers (1 running), 1 network; its server has gone -> unless it is to start again with its --data-dir and go on: docker rm -f $(docker ps -a -q --filter label=batch-local.instance=a1); docker network rm ",
+				"warning leftovers: instance b2 left 3 volumes; its server has gone -> unless it is to start again with its --data-dir and go on: docker volume rm $(docker volume ls -q --filter label=batch-local.instance=b2)",
 			},
+		},
+		{
+			"another server", func(e *Engine) {
+				e.Instances = []Instance{{Name: "a1", Server: docker.Lives, Containers: 2, Running: 1}}
+			},
+			"others", []string{"note others: instance a1 is another batch-local that runs: 2 containers (1 running) -> "},
+		},
+		{
+			"another server leaves nothing", func(e *Engine) {
+				e.Instances = []Instance{{Name: "a1", Server: docker.Lives, Containers: 2, Running: 1}}
+			},
+			"leftovers", []string{"ok leftovers: none on the engine"},
+		},
+		{
+			"of whom it cannot be seen", func(e *Engine) { e.Instances = []Instance{{Name: "a1", Containers: 1, Networks: 1, Volumes: 1}} },
+			"leftovers", []string{"note leftovers: instance a1 has 1 container, 1 network, 1 volume; whether its server runs, or is to start again with its --data-dir, cannot be seen -> " +
+				"to see what they are: docker ps -a --filter label=batch-local.instance=a1; docker network ls --filter label=batch-local.instance=a1; docker volume ls --filter label=batch-local.instance=a1"},
 		},
 	}
 	for _, test := range tests {

@@ -15,10 +15,10 @@ import (
 	"github.com/batch-local/batch-local/emulator/runner/docker"
 )
 
-// Engine and Leftover are what package docker knows of a container engine.
+// Engine and Instance are what package docker knows of a container engine.
 type (
 	Engine   = docker.Facts
-	Leftover = docker.Leftover
+	Instance = docker.Instance
 )
 
 const (
@@ -150,38 +150,51 @@ func space(e Engine) []Finding {
 	return []Finding{{Well, "disk", text, ""}}
 }
 
-// leftovers are things of instances that are not the running server.
+// leftovers are things of instances that are not the server that was asked. Their removal is only spoken of where it was seen that their server is no more.
 func leftovers(e Engine, info *emulator.Info) []Finding {
-	var findings []Finding
-	for _, l := range e.Leftovers {
-		if info != nil && l.Instance == info.Instance {
+	var others, findings []Finding
+	for _, i := range e.Instances {
+		if info != nil && i.Name == info.Instance {
 			continue
 		}
-		text := fmt.Sprintf("instance %s left %s", l.Instance, strings.Join(things(l), ", "))
-		label := " --filter label=batch-local.instance=" + l.Instance + ")"
-		var fix []string
-		if l.Containers > 0 {
-			fix = append(fix, "docker rm -f $(docker ps -aq"+label)
+		has := strings.Join(things(i), ", ")
+		switch i.Server {
+		case docker.Lives:
+			others = append(others, Finding{Note, "others", fmt.Sprintf("instance %s is another batch-local that runs: %s", i.Name, has), ""})
+		case docker.Gone:
+			findings = append(findings, Finding{
+				Warning, "leftovers", fmt.Sprintf("instance %s left %s; its server has gone", i.Name, has),
+				"unless it is to start again with its --data-dir and go on: " + strings.Join(commands(i, "docker rm -f $(", "docker network rm $(", "docker volume rm $(", " -q", ")"), "; "),
+			})
+		default:
+			findings = append(findings, Finding{
+				Note, "leftovers", fmt.Sprintf("instance %s has %s; whether its server runs, or is to start again with its --data-dir, cannot be seen", i.Name, has),
+				"to see what they are: " + strings.Join(commands(i, "", "", "", "", ""), "; "),
+			})
 		}
-		if l.Networks > 0 {
-			fix = append(fix, "docker network rm $(docker network ls -q"+label)
-		}
-		if l.Volumes > 0 {
-			fix = append(fix, "docker volume rm $(docker volume ls -q"+label)
-		}
-		whose := "if no other batch-local of yours is running: "
-		if l.Running == 0 {
-			whose = ""
-		}
-		findings = append(findings, Finding{Warning, "leftovers", text, whose + strings.Join(fix, "; ")})
 	}
 	if findings == nil {
-		return []Finding{{Well, "leftovers", "none on the engine", ""}}
+		findings = []Finding{{Well, "leftovers", "none on the engine", ""}}
 	}
-	return findings
+	return append(others, findings...)
 }
 
-func things(l Leftover) []string {
+// commands list what an instance has, each kind within others.
+func commands(i Instance, containers, networks, volumes, quiet, end string) (list []string) {
+	label := quiet + " --filter label=batch-local.instance=" + i.Name + end
+	if i.Containers > 0 {
+		list = append(list, containers+"docker ps -a"+label)
+	}
+	if i.Networks > 0 {
+		list = append(list, networks+"docker network ls"+label)
+	}
+	if i.Volumes > 0 {
+		list = append(list, volumes+"docker volume ls"+label)
+	}
+	return list
+}
+
+func things(l Instance) []string {
 	var things []string
 	count := func(n int, one string) {
 		if n == 1 {
