@@ -266,8 +266,8 @@ func (s *story) do(tx *Tx, c command) error {
 		tx.RegisterDefinition(storyScope, c.name, platform(c), s.definition(c))
 	case "submit":
 		r := request(c)
-		r.DependsOn = s.dependencies(c)
-		in := Submission{Scope: storyScope, Name: c.name, Queue: c.args["queue"], Definition: c.args["definition"], Request: r, Size: int32(atoi(c.args["array"], 0)), Share: c.args["share"]}
+		r.DependsOn, r.PropagateTags = s.dependencies(c), propagates(c)
+		in := Submission{Scope: storyScope, Name: c.name, Tags: tags(c), Queue: c.args["queue"], Definition: c.args["definition"], Request: r, Size: int32(atoi(c.args["array"], 0)), Share: c.args["share"]}
 		if p := c.args["priority"]; p != "" {
 			in.Priority = new(int32(atoi(p, 0)))
 		}
@@ -367,7 +367,7 @@ func platform(c command) Platform {
 
 func (s *story) definition(c command) api.JobDefinition {
 	r := request(c)
-	d := api.JobDefinition{RetryStrategy: r.Retry, Timeout: r.Timeout}
+	d := api.JobDefinition{RetryStrategy: r.Retry, Timeout: r.Timeout, Tags: tags(c), PropagateTags: propagates(c)}
 	if p := c.args["priority"]; p != "" {
 		d.SchedulingPriority = new(int32(atoi(p, 0)))
 	}

@@ -66,6 +66,10 @@ func (tx *Tx) next(q *Queue, head *Job) bool {
 		tx.setStatus(head, Failed, ReasonOverridesTooLong, nil)
 		return true
 	}
+	if tx.tooManyTags(head) {
+		tx.setStatus(head, Failed, ReasonTooManyTags, nil)
+		return true
+	}
 	at, obstacle := tx.choose(q, head, tx.now)
 	if obstacle != nil {
 		tx.wait(head, obstacle)

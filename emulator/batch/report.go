@@ -68,6 +68,8 @@ const (
 	ReasonPreempted = "Preempted: another job needs the capacity"
 
 	ReasonOverridesTooLong = "Container Overrides length must be at most 8192"
+	// Guess: the state is documented, the text was not seen; it is ECS's of overrides.
+	ReasonTooManyTags = "Tags length must be at most 50"
 )
 
 // ReasonHostLost is the statusReason of an attempt whose instance went away.
