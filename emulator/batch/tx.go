@@ -56,8 +56,10 @@ func (tx *Tx) Now() int64 { return tx.now }
 
 // Commit places what can be placed and ends the transaction.
 func (tx *Tx) Commit() Commit {
-	tx.follow()
-	tx.settle()
+	for more := true; more; more = len(tx.over) > 0 { // one that fails where it would be placed has ended too
+		tx.follow()
+		tx.settle()
+	}
 	c := Commit{Events: tx.events, Changes: make([]Change, 0, len(tx.order))}
 	for _, key := range tx.order {
 		is := tx.record(key)
