@@ -384,6 +384,10 @@ func TestPods(t *testing.T) {
 		}
 		f := c.podEnd(t, c.pod(t, types.EksPodProperties{Volumes: []types.EksVolume{{Name: aws.String("v"), Secret: &types.EksSecret{SecretName: aws.String("nosuch"), Optional: aws.Bool(true)}}}, Containers: cells{cell("a", do("ls", "/v", "then", "echo", "end"), mount("/v"))}}))
 		wants(t, "output", do("end"), f.lines["a"])
+		eventually(t, "nobody says why they wait", func() bool {
+			is := c.s.why(waiting[0])
+			return len(is.Obstacles) == 1 && is.Obstacles[0].Kind == "secret" && is.Obstacles[0].Where == "nosuch" && strings.Contains(is.Reason, "the secret nosuch of its cluster")
+		})
 		for _, id := range waiting {
 			terminate(t, c.s, id)
 		}

@@ -13,6 +13,10 @@ func (tx *Tx) Report(r Report) {
 		return
 	}
 	a := j.Live()
+	if a != nil && a.Number == r.Attempt.Number && a.State == Placed && r.State == Placed {
+		tx.awaits(j, r.Await)
+		return
+	}
 	if a == nil || a.Number != r.Attempt.Number || r.State <= a.reported() || j.Nodes != nil { // states only move forward within an attempt
 		return
 	}
@@ -47,10 +51,21 @@ func (a *Attempt) reported() AttemptState {
 	return a.State
 }
 
+// awaits notes what a container of an attempt that has not started waits for, in place of what it has waited for.
+func (tx *Tx) awaits(j *Job, w Await) {
+	list := slices.DeleteFunc(slices.Clone(j.Attempt().Awaits), func(o Await) bool { return o.Container == w.Container })
+	if w.Secret != "" {
+		list = append(list, w)
+	}
+	if !slices.Equal(list, j.Attempt().Awaits) {
+		tx.changeAttempt(j, false, func(a *Attempt) { a.Awaits = list })
+	}
+}
+
 func (tx *Tx) started(j *Job, r Report) {
 	at := max(r.At, j.Attempt().PlacedAt)
 	j = tx.changeAttempt(j, false, func(a *Attempt) {
-		a.State, a.StartedAt, a.PrivateIPv4 = Running, at, r.PrivateIPv4
+		a.State, a.StartedAt, a.PrivateIPv4, a.Awaits = Running, at, r.PrivateIPv4, nil
 		if t := tx.timeoutOf(j); t > 0 && a.Desired == Run {
 			a.Deadline = at + t*1000
 		}
@@ -67,7 +82,7 @@ func (tx *Tx) ended(j *Job, r Report) {
 	j = tx.changeAttempt(j, true, func(a *Attempt) {
 		a.StoppedAt = max(r.At, a.StartedAt, a.PlacedAt)
 		a.StatusReason = endReason(j, a, r, tx.isPod(j))
-		a.State, a.Deadline = Exited, 0
+		a.State, a.Deadline, a.Awaits = Exited, 0, nil
 		a.ExitCode, a.Reason, a.Containers = r.ExitCode, r.Reason, r.Containers
 		if r.PrivateIPv4 != "" {
 			a.PrivateIPv4 = r.PrivateIPv4

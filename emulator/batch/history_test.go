@@ -476,6 +476,8 @@ func (s *story) report(tx *Tx, c command) {
 	name, number, _ := strings.Cut(c.name, "/")
 	r := Report{Attempt: AttemptID{s.id(name), atoi(number, 0)}, State: Running, Reason: c.args["reason"], StatusReason: c.args["statusReason"]}
 	switch c.rest[0] {
+	case "awaits":
+		r.State, r.Await = Placed, Await{c.args["container"], c.args["secret"]}
 	case "exited":
 		r.State = Exited
 	case "lost":

@@ -249,6 +249,9 @@ type Attempt struct {
 	// Containers are the ends of each container of a task that has several.
 	Containers []ContainerEnd `json:",omitempty"`
 
+	// Awaits are what containers wait for; none when it runs or has ended.
+	Awaits []Await `json:",omitempty"`
+
 	// Kept are reports that a hold keeps from taking effect.
 	Kept []Report `json:",omitempty"`
 }

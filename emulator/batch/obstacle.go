@@ -9,7 +9,7 @@ import (
 // An Obstacle is why a job waits, with numbers: it needs so much, and so much is free there.
 type Obstacle struct {
 	Kind  string
-	Where ARN   `json:",omitempty"` // or the id of a job
+	Where ARN   `json:",omitempty"` // or the id of a job, or the name of a secret
 	Needs int64 `json:",omitempty"` // in the unit of its kind
 	Has   int64 `json:",omitempty"`
 	// Unit is that of Needs and Has where the kind leaves it open.
@@ -21,7 +21,7 @@ type Obstacle struct {
 	Until int64 `json:",omitempty"`
 }
 
-// Kinds of obstacles. Those that a hold, a dependency or a job ahead is are found by State.Why alone.
+// Kinds of obstacles. Those that a hold, a dependency, a job ahead or a secret is are found by State.Why alone.
 const (
 	ObstacleEngine       = "engine"       // nothing can be started at all
 	ObstacleVCPUs        = "vcpus"        // room for it, but not now; thousandths of a vCPU
@@ -45,6 +45,7 @@ const (
 	ObstacleDependency   = "dependency"
 	ObstacleChild        = "child" // of an array
 	ObstacleQueue        = "queue" // another job comes first
+	ObstacleSecret       = "secret"
 )
 
 // hard says that waiting does not help.

@@ -18,11 +18,13 @@ func (s AttemptState) String() string {
 // A Report is what a driver saw of an attempt. Late, repeated and foreign reports change nothing.
 type Report struct {
 	Attempt AttemptID
-	State   AttemptState // Running or Exited
+	State   AttemptState // Running or Exited; Placed if there is only an Await to tell
 	// At is when it happened, in Unix milliseconds; 0 means now.
 	At int64
 	// PrivateIPv4 is the task's own address where it has one (Fargate, nodes).
 	PrivateIPv4 string
+	// Await is what a container waits for before it can start. Of Placed only.
+	Await Await `json:",omitzero"`
 
 	// Of Exited only.
 
@@ -40,6 +42,9 @@ type Report struct {
 	// StatusReason is set where it is neither "Essential container in task exited" nor "Task failed to start" (jobs.md 2.3).
 	StatusReason string
 }
+
+// An Await is a secret of Kubernetes without which a container cannot start (runtime.md 5.2); an empty one says that the container has what it needs.
+type Await struct{ Container, Secret string }
 
 // A ContainerEnd is how one of several containers ended.
 type ContainerEnd struct {

@@ -2,6 +2,7 @@ package batch
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -48,6 +49,14 @@ func (s *State) obstacles(j *Job, now int64) []Obstacle {
 		return []Obstacle{{Kind: ObstacleHold, Where: ARN(j.Status)}}
 	case j.Live() != nil && j.Live().Desired == Stop:
 		return []Obstacle{{Kind: ObstacleStop, Where: j.ARN()}}
+	case j.Live() != nil && len(j.Live().Awaits) > 0:
+		var list []Obstacle
+		for _, w := range j.Live().Awaits {
+			if o := (Obstacle{Kind: ObstacleSecret, Where: ARN(w.Secret)}); !slices.Contains(list, o) {
+				list = append(list, o)
+			}
+		}
+		return list
 	case len(j.WaitsFor) > 0:
 		var list []Obstacle
 		for _, id := range j.WaitsFor {
@@ -56,7 +65,7 @@ func (s *State) obstacles(j *Job, now int64) []Obstacle {
 		return list
 	case j.Array != nil:
 		for child := range s.Members(j, 0) {
-			if child.Live() == nil && !Ended(child.Status) {
+			if live := child.Live(); live == nil && !Ended(child.Status) || live != nil && len(live.Awaits) > 0 {
 				return append([]Obstacle{{Kind: ObstacleChild, Where: ARN(child.ID)}}, s.obstacles(child, now)...)
 			}
 		}
@@ -200,6 +209,8 @@ func (o Obstacle) Sentence() string {
 		return fmt.Sprintf("It depends on job %s, which has not ended.", name)
 	case ObstacleChild:
 		return fmt.Sprintf("Its child %s waits.", name)
+	case ObstacleSecret:
+		return fmt.Sprintf("It waits for the secret %s of its cluster, which the file of --secrets does not have.", name)
 	case ObstacleQueue:
 		return fmt.Sprintf("It is number %d in its queue, behind job %s.", int64(has), name)
 	}

@@ -200,14 +200,15 @@ const (
 	lastMountRetry  = 30 * time.Second
 )
 
-// secret answers the keys of a secret of a volume. While it is missing the pod waits, as real ones do, unless it is optional.
-func (r *run) secret(ctx context.Context, v api.EksVolume) (map[string]string, error) {
+// secret answers the keys of a secret of a volume. While it is missing the pod waits, as real ones do, unless it is optional; lacks hears of it.
+func (r *run) secret(ctx context.Context, v api.EksVolume, lacks func(secret string)) (map[string]string, error) {
+	name := api.Value(v.Secret.SecretName)
 	for pause := firstMountRetry; ; pause = min(2*pause, lastMountRetry) {
-		keys, ok := r.driver.named(api.Value(v.Secret.SecretName))
+		keys, ok := r.driver.named(name)
 		if ok || api.Value(v.Secret.Optional) {
 			return keys, nil
 		}
-		r.driver.log.Warn("a pod waits for a secret, which --secrets does not have", "attempt", r.attempt.Attempt, "secret", api.Value(v.Secret.SecretName))
+		lacks(name)
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
@@ -221,19 +222,30 @@ func (r *run) awaitSecrets(ctx context.Context, k *api.EksContainer) error {
 	if k == nil {
 		return nil
 	}
+	lacking := ""
+	tell := func(secret string) {
+		if secret == lacking {
+			return
+		}
+		if lacking = secret; secret != "" {
+			r.driver.log.Warn("a pod waits for a secret, which --secrets does not have", "attempt", r.attempt.Attempt, "secret", secret)
+		}
+		r.report(batch.Report{State: batch.Placed, Await: batch.Await{Container: api.Value(k.Name), Secret: secret}})
+	}
 	for _, m := range k.VolumeMounts {
 		if v, ok := podVolume(r.attempt.Task, api.Value(m.Name)); ok && v.Secret != nil {
-			if _, err := r.secret(ctx, v); err != nil {
+			if _, err := r.secret(ctx, v, tell); err != nil {
 				return err
 			}
 		}
 	}
+	tell("")
 	return nil
 }
 
 // secretVolume is a folder with a file for each key of a secret.
 func (r *run) secretVolume(ctx context.Context, v api.EksVolume) (name, folder string, err error) {
-	keys, err := r.secret(ctx, v)
+	keys, err := r.secret(ctx, v, func(string) {}) // it was there
 	if err != nil {
 		return "", "", err
 	}
