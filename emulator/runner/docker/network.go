@@ -4,36 +4,47 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/versions"
 )
 
 // ensureNetwork answers the id of the network of jobs, and makes it if nobody has. Several emulators use one. Engines before 25 let two
-// networks have the same name, and then refuse the name as ambiguous, so it is the id that is used, and of two that were made at the
-// same moment the older one counts and the other goes.
+// networks have the same name if they are made at the same moment; the older one counts and the other goes. While both are there such an engine calls the
+// name ambiguous, also when it starts a container that was given the id, so nobody goes on before there is one.
 func (d *Driver) ensureNetwork(ctx context.Context) (id string, err error) {
 	all, err := d.networks(ctx)
-	if err != nil || len(all) > 0 {
-		return oldest(all), err
+	if err == nil && len(all) == 0 {
+		began := time.Now()
+		made, failed := d.client.NetworkCreate(ctx, d.options.Network, network.CreateOptions{
+			Driver: "bridge",
+			Labels: map[string]string{labelInstance: d.options.Instance},
+		})
+		if versions.LessThan(d.client.ClientVersion(), onlyOne) { // another one may be on its way that was begun before ours could be seen; it takes about as long
+			time.Sleep(min(2*time.Since(began), oneNetwork))
+		}
+		if all, err = d.networks(ctx); err == nil && len(all) == 0 {
+			return "", failed
+		}
+		if made.ID != "" && err == nil && made.ID != oldest(all) {
+			// Nobody can be on it yet: those who see both choose the other.
+			_ = d.client.NetworkRemove(ctx, made.ID)
+			all, err = d.networks(ctx)
+		}
 	}
-	made, err := d.client.NetworkCreate(ctx, d.options.Network, network.CreateOptions{
-		Driver: "bridge",
-		Labels: map[string]string{labelInstance: d.options.Instance},
-	})
-	all, listed := d.networks(ctx)
-	switch {
-	case listed != nil:
-		return "", listed
-	case len(all) == 0:
-		return "", err
+	for end := time.Now().Add(oneNetwork); err == nil && len(all) > 1 && time.Now().Before(end); all, err = d.networks(ctx) {
+		time.Sleep(firstRetry)
 	}
-	if id = oldest(all); made.ID != "" && made.ID != id {
-		// Nobody can be on it yet: those who see both choose the other.
-		_ = d.client.NetworkRemove(ctx, made.ID)
-	}
-	return id, nil
+	return oldest(all), err
 }
+
+// onlyOne is the engine's API since which a name is given once.
+const onlyOne = "1.44"
+
+// oneNetwork is how long networks of the same name are waited for. Two may be the user's own.
+const oneNetwork = 2 * time.Second
 
 // networks are those of the name.
 func (d *Driver) networks(ctx context.Context) ([]network.Summary, error) {
