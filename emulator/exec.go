@@ -28,22 +28,28 @@ func (e *Emulator) Exec(ctx context.Context, job, container string) (control.Sta
 		}
 		ended := make(chan result, 1)
 		go func() {
-			defer leave()
+			defer leave() // which ends ctx, after the result is there
 			code, err := e.powers.execer.Exec(ctx, attempt, runner.Exec{
 				Container: container, Command: x.Command, TTY: x.TTY,
 				Stdin: x.Stdin, Stdout: x.Stdout, Stderr: x.Stderr, Resize: sizes(ctx, x.Resize),
 			})
+			switch {
+			case errors.Is(err, runner.ErrNotRunning):
+				err = fmt.Errorf("job %s: %w (any more)", job, err)
+			case err != nil && ctx.Err() != nil:
+				err = errEnding
+			}
 			ended <- result{code, err}
 		}()
 		select {
 		case r := <-ended:
-			if errors.Is(r.err, runner.ErrNotRunning) {
-				r.err = fmt.Errorf("job %s: %w (any more)", job, r.err)
-			} else if r.err != nil && ctx.Err() != nil {
-				r.err = errEnding
-			}
 			return r.code, r.err
 		case <-ctx.Done(): // it may be in a write to a caller that does not read; whose connection is closed now
+		}
+		select {
+		case r := <-ended:
+			return r.code, r.err
+		default:
 			return 0, errEnding // or the caller is gone, and nobody reads it
 		}
 	}, nil

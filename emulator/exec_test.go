@@ -150,6 +150,29 @@ func (c *call) end() (stdout, stderr, how string) {
 	}
 }
 
+// TestExecKeepsItsEnd: what a command ended with is not lost to the end of its own context.
+func TestExecKeepsItsEnd(t *testing.T) {
+	wrong := errors.New("wrong")
+	s := perform(t, func(_ context.Context, e runner.Exec) (int, error) {
+		if e.Command[0] == "wrong" {
+			return 0, wrong
+		}
+		return 7, nil
+	})
+	start, err := s.Exec(t.Context(), s.job(`{"duration":"1h"}`, "RUNNING"), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2000 {
+		if code, err := start(t.Context(), control.Exec{Command: []string{"right"}}); code != 7 || err != nil {
+			t.Fatalf("%d, %v", code, err)
+		}
+		if _, err := start(t.Context(), control.Exec{Command: []string{"wrong"}}); !errors.Is(err, wrong) {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestExec: input, both outputs, the size of a terminal and the exit code get through.
 func TestExec(t *testing.T) {
 	s := perform(t, func(_ context.Context, e runner.Exec) (int, error) {
