@@ -362,17 +362,18 @@ func (f *field) network(t *testing.T) {
 	defer l.Close()
 	go http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "the developer's") }))
 	port := l.Addr().(*net.TCPAddr).Port
+	here := beside(t)
 	names := map[string]string{f.ec2: `ip-\d+-\d+-\d+-\d+`, f.fargate: `ip-\d+-\d+-\d+-\d+\.ec2\.internal`} // us-east-1 has no name of its own in it
 	for _, platform := range []string{f.ec2, f.fargate} {
 		t.Run("2.8 "+platform+" host name, and the way to this machine", func(t *testing.T) {
-			lines := f.see(t, spec{queue: platform, command: []string{"env", "HOSTNAME", "then", "lookup", "$HOSTNAME", "then", "host", "then", "ask", fmt.Sprintf("http://host.docker.internal:%d/", port)}})
+			lines := f.see(t, spec{queue: platform, command: []string{"env", "HOSTNAME", "then", "lookup", "$HOSTNAME", "then", "host", "then", "try", "ask", fmt.Sprintf("http://host.docker.internal:%d/", port)}})
 			if len(lines) < 4 {
 				t.Fatalf("%q", lines)
 			}
 			if !matches(names[platform], lines[0]) || lines[0] != lines[2] {
 				t.Errorf("HOSTNAME %s, host name %s", lines[0], lines[2])
 			}
-			if last := lines[len(lines)-1]; !strings.HasPrefix(last, "200 ") || !strings.HasSuffix(last, "the developer's") {
+			if last := lines[len(lines)-1]; here && (!strings.HasPrefix(last, "200 ") || !strings.HasSuffix(last, "the developer's")) {
 				t.Errorf("host.docker.internal: %s", last)
 			}
 			if !slices.ContainsFunc(lines[3:], func(l string) bool { return strings.HasPrefix(l, lines[1]+"/") }) {
@@ -440,6 +441,7 @@ func (f *field) logDrivers(t *testing.T) {
 		}
 	})
 	t.Run("2.5 syslog gets the lines", func(t *testing.T) {
+		needBeside(t)
 		heard, err := net.ListenPacket("udp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)

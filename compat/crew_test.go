@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/batch"
@@ -254,7 +253,7 @@ func (s *server) awaitText(job, container, text string) {
 
 func (s *server) prints(job, container, line string, is func(line string) bool) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
 	defer cancel()
 	follow := exec.CommandContext(ctx, "docker", "logs", "-f", inside(s.t, job, container, "inspect", "--format", "{{.Id}}", "ID"))
 	out, err := follow.StdoutPipe()
@@ -341,9 +340,9 @@ func (c *crew) podEnd(t *testing.T, id string) finish {
 func (s *server) awaitContainer(job, container string) {
 	s.t.Helper()
 	filters := []string{"--filter", "label=batch-local.job=" + job, "--filter", "label=batch-local.container=" + container}
-	ctx, cancel := context.WithTimeout(s.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
 	defer cancel()
-	events := exec.CommandContext(ctx, "docker", append([]string{"events", "--since", "1m", "--filter", "event=start", "--format", "{{.ID}}"}, filters...)...)
+	events := exec.CommandContext(ctx, "docker", append([]string{"events", "--since", patience.String(), "--filter", "event=start", "--format", "{{.ID}}"}, filters...)...)
 	out, err := events.StdoutPipe()
 	if err == nil {
 		err = events.Start()

@@ -51,7 +51,7 @@ func TestExec(t *testing.T) {
 		}
 	})
 	t.Run("it is the job's own container", func(t *testing.T) {
-		for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) { // the job writes it when it gets to it
+		for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) { // the job writes it when it gets to it
 			out, err, code := run(t, "", id[:13], "-c", "default", "--", "/workload", "cat", "/here", "then", "env", "AWS_BATCH_JOB_ID")
 			if code == 0 {
 				if !strings.HasPrefix(out, "it runs") || !strings.Contains(out, id) {

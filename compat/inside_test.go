@@ -297,6 +297,29 @@ func unified(t *testing.T) bool {
 	return engine(t, "info", "--format", "{{.CgroupVersion}}") == "2"
 }
 
+// beside says whether the engine is on this machine, so that it finds our folders and our 127.0.0.1.
+func beside(t *testing.T) bool {
+	t.Helper()
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return false
+	}
+	space, err := os.Readlink("/proc/self/ns/net")
+	if err != nil {
+		return false
+	}
+	theirs := engine(t, "run", "--rm", "--network", "host", workload, "cat", "/proc/sys/kernel/random/boot_id", "then", "link", "/proc/self/ns/net")
+	return theirs == string(boot)+space
+}
+
+// needBeside skips what only an engine on this machine can do.
+func needBeside(t *testing.T) {
+	t.Helper()
+	if !beside(t) {
+		t.Skip("the engine is on another machine, or in a container")
+	}
+}
+
 // needs replaces what a container needs of something.
 func needs(c *types.ContainerProperties, kind types.ResourceType, value string) {
 	for i := range c.ResourceRequirements {
@@ -325,9 +348,9 @@ func matches(pattern, text string) bool {
 // eventually waits for what no event tells.
 func eventually(t *testing.T, otherwise string, is func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !is(); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(patience); !is(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("after 10 s %s", otherwise)
+			t.Fatalf("after %v %s", patience, otherwise)
 		}
 	}
 }

@@ -63,7 +63,7 @@ func TestMachine(t *testing.T) {
 		s.await(id, "RUNNING")
 		first := s.containers(id)
 		s.call(http.MethodPost, "/_emulator/reclaim", `{"job":"`+id+`"}`)
-		s.call(http.MethodGet, "/_emulator/wait?timeout=30s&until=RUNNING&job="+id, "")
+		s.call(http.MethodGet, "/_emulator/wait?timeout="+patience.String()+"&until=RUNNING&job="+id, "")
 		job := describe(ctx, t, c, id)
 		if len(job.Attempts) != 1 || !strings.HasPrefix(aws.ToString(job.Attempts[0].StatusReason), "Host EC2 (instance i-") || job.Attempts[0].Container.ExitCode != nil {
 			t.Fatalf("attempts: %+v", job.Attempts)

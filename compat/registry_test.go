@@ -29,6 +29,7 @@ type registry struct {
 // newRegistry starts one.
 func newRegistry(t *testing.T, private bool) *registry {
 	t.Helper()
+	needBeside(t)
 	r := &registry{private: private, blobs: map[string][]byte{}, kinds: map[string]string{}, tags: map[string]string{}, pulls: map[string]int{}}
 	server := httptest.NewServer(r)
 	t.Cleanup(server.Close)

@@ -25,6 +25,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 )
 
+// patience is how long tests wait for what must happen: an engine may be slow, and far away.
+const patience = 5 * time.Minute
+
 // workload is the image of testdata/workload, and program that of testdata/sdk.
 var (
 	workload = "batch-local/workload:" + cmp.Or(os.Getenv("BATCH_LOCAL_TEST_TAG"), "test")
@@ -177,7 +180,7 @@ func (s *server) logs() *cloudwatchlogs.Client {
 // await answers when the job has reached a status, or its end without one.
 func (s *server) await(job, until string) {
 	s.t.Helper()
-	answer, err := http.Get(s.url + "/_emulator/wait?timeout=60s&job=" + url.QueryEscape(job) + "&until=" + until)
+	answer, err := http.Get(s.url + "/_emulator/wait?timeout=" + patience.String() + "&job=" + url.QueryEscape(job) + "&until=" + until)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -45,6 +45,7 @@ func TestLaptop(t *testing.T) {
 	define(ctx, t, c, "aws")
 
 	t.Run("an object", func(t *testing.T) {
+		needBeside(t)
 		lines := s.ran(ctx, t, c, q, "aws", "store", "results", "a/b", "hello")
 		wantLines(t, lines, "credentials of CredentialsEndpointProvider of account", "s3://results/a/b holds hello")
 		if got := fetch(t, "http://"+store+"/results/a/b"); got != "hello" {

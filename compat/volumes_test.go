@@ -86,6 +86,7 @@ func (f *field) hostPaths(t *testing.T, host string) {
 		}
 	})
 	t.Run("2.3 a path that is mapped is a real folder", func(t *testing.T) {
+		needBeside(t)
 		lines := f.see(t, spec{queue: f.ec2, command: []string{"cat", "/in/sub/file", "then", "cat", "/below/file", "then", "write", "/in/new", "from a job\n", "then", "try", "write", "/below/no", "x"},
 			change: all(mount("in", "/in", onHost("/mapped")), mount("below", "/below:ro", onHost("/mapped/sub/")))})
 		same(t, "lines", lines, "from the host", "from the host", "open /below/no: read-only file system")
@@ -99,6 +100,7 @@ func (f *field) hostPaths(t *testing.T, host string) {
 		}
 	})
 	t.Run("2.3 a file on a folder, and the reverse", func(t *testing.T) {
+		needBeside(t)
 		f.fails(t, spec{queue: f.ec2, command: []string{"exit", "0"}, change: mount("x", "/tmp", onHost("/mapped/sub/file"))}, "CannotStartContainerError: Error response from daemon: ")
 		f.fails(t, spec{queue: f.ec2, command: []string{"exit", "0"}, change: mount("x", "/workload", onHost("/mapped/sub"))}, "CannotStartContainerError: Error response from daemon: ")
 	})
@@ -205,6 +207,7 @@ func (f *field) fileSystems(t *testing.T, efs string) {
 	const real, made = "fs-0123456789abcdef0", "fs-00000000000000001"
 	for _, platform := range []string{f.ec2, f.fargate} {
 		t.Run("2.4 "+platform+" a file system that is mapped", func(t *testing.T) {
+			needBeside(t)
 			lines := f.see(t, spec{queue: platform, command: []string{"cat", "/efs/file", "then", "cat", "/down/file", "then", "write", "/efs/" + platform, "from a job\n", "then", "try", "write", "/down/no", "x"},
 				change: all(mount("efs", "/efs", fs(real, "", "")), mount("down", "/down:ro", fs(real, "/deep/down", "")))})
 			same(t, "lines", lines, "from the file system", "from below", "open /down/no: read-only file system")
@@ -230,6 +233,7 @@ func (f *field) fileSystems(t *testing.T, efs string) {
 		same(t, "another file system", f.see(t, spec{queue: f.ec2, command: []string{"ls", "/efs"}, change: mount("efs", "/efs", fs("fs-00000000000000002", "", ""))}))
 	})
 	t.Run("2.4 an access point", func(t *testing.T) {
+		needBeside(t)
 		point := mount("efs", "/efs", fs(real, "", "fsap-0123456789abcdef0"))
 		same(t, "it is made", f.see(t, spec{queue: f.fargate, command: []string{"stat", "/efs", "then", "append", "/efs/log", "one"}, change: point}), "drwxr-xr-x 0:0 4096")
 		same(t, "it stays", f.see(t, spec{queue: f.ec2, command: []string{"cat", "/efs/log"}, change: point}), "one")
