@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,8 @@ import (
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/api/types/versions"
+	"github.com/docker/docker/client"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/batch-local/batch-local/emulator/api"
@@ -114,7 +117,7 @@ func (d *Driver) image(ctx context.Context, p picture) (image.InspectResponse, e
 			return image.InspectResponse{}, err
 		}
 	}
-	is, err := d.client.ImageInspect(ctx, p.name)
+	is, err := d.inspectImage(ctx, p)
 	missing := cerrdefs.IsNotFound(err)
 	if err == nil && p.platform != nil && is.Architecture != p.platform.Architecture {
 		missing, err = true, fmt.Errorf("image with reference %s was found but does not match the specified platform: wanted linux/%s, actual: linux/%s", p.name, p.platform.Architecture, is.Architecture)
@@ -134,8 +137,18 @@ func (d *Driver) image(ctx context.Context, p picture) (image.InspectResponse, e
 	if err := d.pull(ctx, p); err != nil {
 		return is, err
 	}
-	is, err = d.client.ImageInspect(ctx, p.name)
+	is, err = d.inspectImage(ctx, p)
 	return is, fail(cannotPull, "pulled", pullBegin.String(), err)
+}
+
+// inspectImage looks at an image. Engines whose images are containerd's, which is what Docker 29 begins with, have several platforms of one name and tell
+// of their own unless they are asked; older engines have one, and cannot be asked.
+func (d *Driver) inspectImage(ctx context.Context, p picture) (image.InspectResponse, error) {
+	var options []client.ImageInspectOption
+	if p.platform != nil && versions.GreaterThanOrEqualTo(d.client.ClientVersion(), "1.49") {
+		options = append(options, client.ImageInspectWithPlatform(p.platform))
+	}
+	return d.client.ImageInspect(ctx, p.name, options...)
 }
 
 // pull fetches an image, again if the registry is in trouble. Who waits decides for itself how long it tries; those who do so at the same moment share one pull.
@@ -160,8 +173,9 @@ func (d *Driver) pull(ctx context.Context, p picture) error {
 	}
 }
 
-// troubles are what engines say of a registry that answered 429 or 5xx, which may be over soon.
-var troubles = regexp.MustCompile(`(?i)\btoomanyrequests\b|too many requests|\b(500 Internal Server Error|502 Bad Gateway|503 Service Unavailable|504 Gateway Time-?out)\b|\bHTTP (status:? )?(429|50[0234])\b|\bstatus code:? (429|50[0234])\b`)
+// troubles are what engines say of a registry that answered 429 or 5xx, which may be over soon. Engines with containerd's images leave out the code where
+// the registry said a sentence, so the sentences of Docker Hub and of ECR are here too.
+var troubles = regexp.MustCompile(`(?i)\btoomanyrequests\b|too many requests|\b(500 Internal Server Error|502 Bad Gateway|503 Service Unavailable|504 Gateway Time-?out)\b|\bHTTP (status:? )?(429|50[0234])\b|\bstatus code:? (429|50[0234])\b|\berror from registry: .*(\brate limit\b|\brate exceeded\b|service unavailable)`)
 
 // registryTrouble says whether a pull that failed may go well a little later.
 func registryTrouble(err error) bool {
@@ -185,7 +199,8 @@ func (d *Driver) pullOnce(ctx context.Context, p picture, auth string) error {
 	}
 }
 
-// fetch is one pull. Errors come inside the stream, with status 200, so it is read to its end.
+// fetch is one pull. Errors come inside the stream, with status 200, so it is read to its end. The plain text of an error is what old engines say; from
+// API 1.48 on it is deprecated.
 func (d *Driver) fetch(ctx context.Context, p picture, auth string) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -202,7 +217,10 @@ func (d *Driver) fetch(ctx context.Context, p picture, auth string) error {
 	defer stream.Close()
 	for decoder := json.NewDecoder(stream); ; {
 		var line struct {
-			Error string `json:"error"`
+			Error  string `json:"error"`
+			Detail struct {
+				Message string `json:"message"`
+			} `json:"errorDetail"`
 		}
 		quiet.Reset(pullInactivity)
 		err := decoder.Decode(&line)
@@ -211,8 +229,8 @@ func (d *Driver) fetch(ctx context.Context, p picture, auth string) error {
 			return nil
 		case err != nil:
 			return pullFailure(ctx, err)
-		case line.Error != "":
-			return pullFailure(ctx, errors.New(daemonPrefix+line.Error))
+		case line.Detail.Message != "" || line.Error != "":
+			return pullFailure(ctx, errors.New(daemonPrefix+cmp.Or(line.Detail.Message, line.Error)))
 		}
 	}
 }

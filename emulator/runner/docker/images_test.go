@@ -32,7 +32,9 @@ func (e *scriptedEngine) RoundTrip(r *http.Request) (*http.Response, error) {
 	e.pulls = append(e.pulls, time.Now())
 	body := `{"status":"Pulling from x"}`
 	if text := e.says[min(len(e.pulls), len(e.says))-1]; text != "" {
-		body += fmt.Sprintf(`{"errorDetail":{"message":%q},"error":%[1]q}`, text)
+		if body += fmt.Sprintf(`{"errorDetail":{"message":%q},"error":%[1]q}`, text); len(e.pulls)%2 == 0 {
+			body = fmt.Sprintf(`{"errorDetail":{"message":%q}}`, text) // as the API's version 1.48 announces it
+		}
 	}
 	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
 }
@@ -64,6 +66,8 @@ func TestPullAgain(t *testing.T) {
 		"504":                     {says: []string{"received unexpected HTTP status: 504 Gateway Timeout"}, at: all, fails: true},
 		"429":                     {says: []string{"toomanyrequests: You have reached your pull rate limit."}, at: all, fails: true},
 		"429 without words":       {says: []string{"error parsing HTTP 429 response body: unexpected end of JSON input: \"\""}, at: all, fails: true},
+		"429, containerd's":       {says: []string{"error from registry: You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit"}, at: all, fails: true},
+		"denied, containerd's":    {says: []string{"error from registry: requested access to the resource is denied"}, at: all[:1], fails: true},
 		"trouble that ends":       {says: []string{"received unexpected HTTP status: 503 Service Unavailable", "toomanyrequests: Rate exceeded", ""}, at: all[:3]},
 		"trouble, then not found": {says: []string{"received unexpected HTTP status: 503 Service Unavailable", "manifest for x:1 not found: manifest unknown: manifest unknown"}, at: all[:2], fails: true},
 		"not found":               {says: []string{"manifest for x:500 not found: manifest unknown: manifest unknown"}, at: all[:1], fails: true},
@@ -106,6 +110,8 @@ func TestPullHints(t *testing.T) {
 		denied   = "Error response from daemon: pull access denied for x, repository does not exist or may require 'docker login': denied: requested access to the resource is denied"
 		ecr      = "Error response from daemon: pull access denied for r/x, repository does not exist or may require 'docker login': denied: User: arn:aws:sts::1:assumed-role/r/s is not authorized to perform: ecr:BatchGetImage on resource: arn:aws:ecr:us-east-1:1:repository/x because no identity-based policy allows the ecr:BatchGetImage action"
 		network  = "Error response from daemon: Get \"https://r/v2/\": net/http: request canceled while waiting for connection (Client.Timeout exceeded while awaiting headers)"
+		registry = "Error response from daemon: error from registry: requested access to the resource is denied"
+		short    = "Error response from daemon: pull access denied for x, repository does not exist or may require 'docker login'"
 		notFound = "Error response from daemon: manifest for x:1 not found: manifest unknown: manifest unknown"
 	)
 	for _, test := range []struct {
@@ -114,6 +120,8 @@ func TestPullHints(t *testing.T) {
 		want       string
 	}{
 		{batch.EC2, cannotPull, denied, "The task can’t pull the image. Check whether the image exists. " + denied},
+		{batch.EC2, cannotPull, registry, "The task can’t pull the image. Check whether the image exists. " + registry},
+		{batch.EC2, cannotPull, short, "The task can’t pull the image. Check whether the image exists. " + short},
 		{batch.EC2, cannotPull, ecr, "The task can’t pull the image. Check that the role has the permissions to pull images from the registry. " + ecr},
 		{batch.EC2, cannotPull, network, "The task can’t pull the image. Check your network configuration. " + network},
 		{batch.EC2, cannotPull, notFound, notFound},

@@ -61,10 +61,11 @@ func (r *run) pullText(c batch.Container, err error) error {
 func pullHint(text string) string {
 	for _, known := range []struct{ sign, advice string }{
 		{"is not authorized to perform: ecr:BatchGetImage", "Check that the role has the permissions to pull images from the registry"},
-		{"denied: requested access to the resource is denied", "Check whether the image exists"},
+		{"requested access to the resource is denied", "Check whether the image exists"},
+		{"repository does not exist or may require 'docker login'\n", "Check whether the image exists"}, // engines with containerd's images say no more
 		{"request canceled while waiting for connection", "Check your network configuration"},
 	} {
-		if strings.Contains(text, known.sign) {
+		if strings.Contains(text+"\n", known.sign) {
 			return "The task can’t pull the image. " + known.advice + ". "
 		}
 	}
