@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
@@ -39,7 +40,7 @@ func TestSuite(t *testing.T) {
 		}
 		return d
 	}
-	runnertest.Suite(t, runnertest.Options{New: open, Reopen: open, Make: containers, Leftovers: func(t *testing.T) []string { return leftovers(t, engine, instance) }})
+	runnertest.Suite(t, runnertest.Options{New: open, Reopen: open, Make: containers, Patience: 5 * time.Minute, Leftovers: func(t *testing.T) []string { return leftovers(t, engine, instance) }})
 }
 
 // realEngine answers a client of the engine that is there, with the test image on it. Without an engine the test is skipped, unless
