@@ -103,7 +103,7 @@ func (f *field) gpus(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.fails(t, spec{queue: name, command: []string{"exit", "0"}, change: func(c *types.ContainerProperties) { needs(c, types.ResourceTypeGpu, "1") }},
-		"CannotStartContainerError: Error response from daemon: ", `could not select device driver "" with capabilities: [[gpu]]`)
+		"CannotStartContainerError: Error response from daemon: ", `could not select device driver "" with capabilities: [[gpu]] OR failed to discover GPU vendor from CDI`)
 }
 
 // images is runtime.md 2.7, 2.9, 9, 11.
@@ -123,7 +123,7 @@ func (f *field) images(t *testing.T) {
 	})
 	t.Run("9 a manifest that is missing", func(t *testing.T) {
 		r.put(t, "some/image:1", runtime.GOARCH)
-		f.fails(t, spec{queue: f.ec2, command: exit, change: of(r.host + "/some/image:2")}, "CannotPullContainerError: Error response from daemon: ", "manifest unknown")
+		f.fails(t, spec{queue: f.ec2, command: exit, change: of(r.host + "/some/image:2")}, "CannotPullContainerError: Error response from daemon: ", "manifest unknown OR /some/image:2: not found")
 		f.fails(t, spec{queue: f.fargate, command: exit, change: of(r.host + "/some/image:2")}, "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref "+r.host+"/some/image:2: ")
 	})
 	t.Run("9 a registry that is not there", func(t *testing.T) {
