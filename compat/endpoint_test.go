@@ -237,12 +237,16 @@ func (f *field) strangers(t *testing.T, id string) {
 		}
 	}
 	t.Run("6 no more than 60 at once", func(t *testing.T) {
-		many := map[string]int{}
+		many, began := map[string]int{}, time.Now()
 		for _, a := range f.asks(t, id, slices.Repeat([]string{"$ECS_CONTAINER_METADATA_URI_V4/nothing"}, 120)...) {
 			many[a.status]++
 		}
-		if many["404"] < 55 || many["429"] == 0 {
-			t.Errorf("answers by status: %v", many)
+		const allowed = (120 - 60) * time.Second / 40 // 60 at once, then 40 each second
+		switch took := time.Since(began); {
+		case many["404"] < 55 || many["429"] == 0 && took < allowed:
+			t.Errorf("answers by status, after %v: %v", took, many)
+		case many["429"] == 0:
+			t.Skipf("this engine is too slow to ask too often: 120 questions took %v", took)
 		}
 	})
 }
