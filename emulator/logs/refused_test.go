@@ -1,7 +1,11 @@
 package logs_test
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,5 +36,29 @@ func TestNoFile(t *testing.T) {
 	}
 	if err := w.Close(); err == nil {
 		t.Error("nothing is said")
+	}
+}
+
+// TestFileAfterAll: what a file refused for long is kept in memory and goes there when it can, in pieces of which each is a frame.
+func TestFileAfterAll(t *testing.T) {
+	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "missing"))
+	s := open(t, logs.Options{Now: time.Now})
+	w := create(t, s, "s")
+	var want []string
+	for i := range 40_000 {
+		line := fmt.Sprint(i, strings.Repeat("x", 99))
+		want = append(want, "0 "+line)
+		if i == 35_000 {
+			t.Setenv("TMPDIR", t.TempDir())
+		}
+		if err := w.Append(logs.Stdout, time.Time{}, []byte(line)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	if got := all(t, s, "s"); !slices.Equal(got, want) {
+		t.Errorf("%d events, want %d; the last is %q", len(got), len(want), got[len(got)-1])
 	}
 }

@@ -108,21 +108,43 @@ func (s *Stream) add(r *record) error {
 	return err
 }
 
-// flush moves the tail into the file. The lock is held.
+// flush moves the tail into the file. The lock is held. A tail that the file refused for long may have grown to more than a frame can hold, so it goes piece
+// by piece; what is in the file when that refuses again is not in the tail any more.
 func (s *Stream) flush() error {
-	if len(s.tail) == 0 {
-		return nil
+	for len(s.tail) > 0 {
+		piece, records := head(s.tail)
+		if len(piece) == len(s.tail) {
+			records = s.count - s.tailed
+		}
+		at := binary.LittleEndian.AppendUint64(nil, s.number)
+		at = binary.LittleEndian.AppendUint64(at, s.tailed)
+		offset, err := s.store.file.append(frameExtent, at, piece)
+		if err != nil {
+			return err
+		}
+		r, _, _ := next(piece)
+		s.extents = append(s.extents, extent{offset: offset + extentHead, size: len(piece), index: s.tailed, first: r.at})
+		s.tail, s.tailed = s.tail[len(piece):], s.tailed+records
 	}
-	head := binary.LittleEndian.AppendUint64(nil, s.number)
-	head = binary.LittleEndian.AppendUint64(head, s.tailed)
-	offset, err := s.store.file.append(frameExtent, head, s.tail)
-	if err != nil {
-		return err
-	}
-	r, _, _ := next(s.tail)
-	s.extents = append(s.extents, extent{offset: offset + extentHead, size: len(s.tail), index: s.tailed, first: r.at})
-	s.tail, s.tailed = nil, s.count
+	s.tail = nil
 	return nil
+}
+
+// longestPiece is how much of a tail goes into one frame, if one record alone is not longer.
+const longestPiece = 1 << 20
+
+// head is the beginning of a tail that goes into one frame: whole records. Of a tail that does so as it is they are not counted.
+func head(tail []byte) (piece []byte, records uint64) {
+	if len(tail) <= longestPiece {
+		return tail, 0
+	}
+	for rest := tail; ; records++ {
+		_, after, ok := next(rest)
+		if size := len(tail) - len(after); !ok || records > 0 && size > longestPiece {
+			return tail[:len(tail)-len(rest)], records
+		}
+		rest = after
+	}
 }
 
 // settle is called when writing ends: a folder has all of it then, and memory no more than it needs.
