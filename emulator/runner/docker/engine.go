@@ -42,6 +42,7 @@ const (
 	firstRetry  = 50 * time.Millisecond
 	lastRetry   = 2 * time.Second
 	pingTimeout = 5 * time.Second
+	infoTimeout = 30 * time.Second // a busy engine counts all that it has
 )
 
 func (e *engine) start(d *Driver) {
@@ -86,11 +87,13 @@ func (e *engine) follow(ctx context.Context) {
 // connect follows the engine's events until the stream breaks.
 func (e *engine) connect(ctx context.Context) error {
 	c := e.driver.client
-	asking, cancel := context.WithTimeout(ctx, pingTimeout)
+	pinging, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
-	if _, err := c.Ping(asking); err != nil {
+	if _, err := c.Ping(pinging); err != nil {
 		return err
 	}
+	asking, cancel := context.WithTimeout(ctx, infoTimeout)
+	defer cancel()
 	version, err := c.ServerVersion(asking)
 	if err != nil {
 		return err
