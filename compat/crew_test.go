@@ -317,21 +317,15 @@ func (c *crew) podEnd(t *testing.T, id string) finish {
 	if aws.ToInt64(a.StartedAt)%1000 != 0 || aws.ToInt64(a.StoppedAt)%1000 != 0 || aws.ToInt64(a.StoppedAt) == 0 {
 		t.Errorf("times %d and %d", aws.ToInt64(a.StartedAt), aws.ToInt64(a.StoppedAt))
 	}
-	out, err := exec.Command("docker", "ps", "-aq", "--no-trunc", "--filter", "label=batch-local.job="+id, "--filter", fmt.Sprint("label=batch-local.attempt=", len(f.EksAttempts)),
-		"--filter", "status=exited").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, id := range strings.Fields(string(out)) {
-		name, err := exec.Command("docker", "inspect", "--format", `{{index .Config.Labels "batch-local.container"}}`, id).Output()
-		if err != nil {
-			t.Fatal(err)
-		}
+	// One call for all: what the pod itself leaves behind, such as its pause container, may go in between.
+	for line := range strings.Lines(engine(t, "ps", "-a", "--no-trunc", "--filter", "label=batch-local.job="+id, "--filter", fmt.Sprint("label=batch-local.attempt=", len(f.EksAttempts)),
+		"--filter", "status=exited", "--format", `{{.ID}} {{.Label "batch-local.container"}}`)) {
+		id, name, _ := strings.Cut(strings.TrimSpace(line), " ")
 		logs, err := exec.Command("docker", "logs", id).CombinedOutput()
 		if err != nil || len(logs) == 0 {
 			continue // the pause container has none
 		}
-		f.lines[strings.TrimSpace(string(name))] = strings.Split(strings.TrimSuffix(string(logs), "\n"), "\n")
+		f.lines[name] = strings.Split(strings.TrimSuffix(string(logs), "\n"), "\n")
 	}
 	return f
 }
