@@ -3,6 +3,7 @@ package docker_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"testing"
@@ -80,6 +81,73 @@ func TestOutputBreaksOff(t *testing.T) {
 	}
 	if got, want := logs.Of("s").Text(runner.Stdout), []string{"line 0", "line 1", "line 2"}; !slices.Equal(got, want) {
 		t.Errorf("its log has %q, want %q", got, want)
+	}
+}
+
+// TestOutputBreaksOffBeforeTheEnd: so also what a container printed that ended before anybody could tell a broken connection from the end of its output.
+func TestOutputBreaksOffBeforeTheEnd(t *testing.T) {
+	d := newDouble(t)
+	d.answer["/containers/"+doubleID+"/attach"] = func(w http.ResponseWriter, _ *http.Request, _ int) bool {
+		d.attach(w, true)
+		return true
+	}
+	reports, done, logs := d.runs(t.Context(), nil)
+	if r := <-reports; r.State != batch.Running {
+		t.Fatalf("%+v", r)
+	}
+	d.endsAt(0, time.Now().Add(time.Second)) // its connection has broken long before
+	d.wantsEnd(reports, 0)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if got, want := logs.Of("s").Text(runner.Stdout), []string{"line 0", "line 1", "line 2"}; !slices.Equal(got, want) {
+		t.Errorf("its log has %q, want %q", got, want)
+	}
+}
+
+// TestRemoveAgain: what the engine refused to remove is still known, and what else there is goes all the same.
+func TestRemoveAgain(t *testing.T) {
+	d := newDouble(t)
+	const path = "/containers/" + doubleID
+	d.answer[path] = func(w http.ResponseWriter, r *http.Request, n int) bool {
+		if r.Method != http.MethodDelete {
+			return false
+		}
+		if n == 1 {
+			return fails(w)
+		}
+		w.WriteHeader(http.StatusNoContent)
+		return true
+	}
+	d.answer["/volumes"] = func(w http.ResponseWriter, _ *http.Request, _ int) bool {
+		_, _ = io.WriteString(w, `{"Volumes":[{"Name":"v"}]}`)
+		return true
+	}
+	d.answer["/volumes/v"] = func(w http.ResponseWriter, _ *http.Request, _ int) bool {
+		w.WriteHeader(http.StatusNoContent)
+		return true
+	}
+	driver := d.driver()
+	defer driver.Close(context.Background(), true)
+	ready := make(chan struct{})
+	watching, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go driver.Watch(watching, func(a runner.Availability) {
+		if a.Ready {
+			close(ready)
+		}
+	})
+	<-ready
+	if err := driver.Remove(t.Context(), d.task().Attempt, false); err == nil {
+		t.Error("nothing is said")
+	}
+	if err := driver.Remove(t.Context(), d.task().Attempt, false); err != nil {
+		t.Error(err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.asked[path] != 2 || d.asked["/volumes/v"] != 2 {
+		t.Errorf("removals of the container %d, of its volume %d", d.asked[path], d.asked["/volumes/v"])
 	}
 }
 

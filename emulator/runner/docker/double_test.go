@@ -71,9 +71,11 @@ func (d *double) task() batch.Task {
 }
 
 // ends has the container end.
-func (d *double) ends(code int) {
+func (d *double) ends(code int) { d.endsAt(code, time.Now()) }
+
+func (d *double) endsAt(code int, at time.Time) {
 	d.mu.Lock()
-	d.state = container.State{Status: "exited", ExitCode: code, StartedAt: d.state.StartedAt, FinishedAt: time.Now().Format(time.RFC3339Nano)}
+	d.state = container.State{Status: "exited", ExitCode: code, StartedAt: d.state.StartedAt, FinishedAt: at.Format(time.RFC3339Nano)}
 	close(d.ended)
 	d.mu.Unlock()
 	d.events <- events.Message{Type: events.ContainerEventType, Action: events.ActionDie, Actor: events.Actor{ID: doubleID}}

@@ -104,7 +104,7 @@ func (u *unit) look(ctx context.Context) (*end, error) {
 	is, err := u.run.driver.client.ContainerInspect(ctx, u.id)
 	switch {
 	case cerrdefs.IsNotFound(err):
-		if err := u.close(ctx); err != nil {
+		if err := u.close(ctx, time.Time{}); err != nil {
 			return nil, err
 		}
 		return u.vanished(), nil
@@ -113,7 +113,11 @@ func (u *unit) look(ctx context.Context) (*end, error) {
 	case is.State.Running || is.State.Paused || is.State.Restarting:
 		return nil, nil
 	}
-	if err := u.close(ctx); err != nil {
+	finished, err := time.Parse(time.RFC3339Nano, is.State.FinishedAt)
+	if err != nil {
+		finished = time.Time{}
+	}
+	if err := u.close(ctx, finished); err != nil {
 		return nil, err
 	}
 	oom := is.State.OOMKilled || u.killedForMemory(is.State.ExitCode)
@@ -127,8 +131,8 @@ func (u *unit) look(ctx context.Context) (*end, error) {
 	if u.container.Kubernetes != nil {
 		e.reason = kubernetesReason(*e.code, e.reason)
 	}
-	if at, err := time.Parse(time.RFC3339Nano, is.State.FinishedAt); err == nil {
-		e.at = max(at.UnixMilli(), u.since.UnixMilli())
+	if !finished.IsZero() {
+		e.at = max(finished.UnixMilli(), u.since.UnixMilli())
 	}
 	return e, nil
 }
@@ -181,8 +185,12 @@ func (u *unit) detach() {
 	}
 }
 
-// close waits until all that the container printed is in its log. If ctx is done before, the log stays open, for detach.
-func (u *unit) close(ctx context.Context) error {
+// aheadTime is how much earlier than the container its outputs may end, which it closes itself.
+const aheadTime = 5 * time.Millisecond
+
+// close waits until all that the container printed is in its log. If ctx is done before, the log stays open, for detach. A connection that broke looks like one
+// that came to its end, but it does so before the container's, whose time is zero if nobody knows it.
+func (u *unit) close(ctx context.Context, finished time.Time) error {
 	d := u.run.driver
 	select {
 	case <-u.output.done:
@@ -193,7 +201,8 @@ func (u *unit) close(ctx context.Context) error {
 	if u.output.err != nil {
 		d.log.Warn("the output of a container broke off; the engine's record of it is read", "container", u.id, "error", u.output.err)
 	}
-	if u.record == nil && (u.output.err != nil || u.attached != d.engine.connections.Load()) {
+	early := u.output.at.Add(aheadTime).Before(finished)
+	if u.record == nil && (early || u.output.err != nil || u.attached != d.engine.connections.Load()) {
 		u.reopen()
 	}
 	if u.record != nil {
@@ -246,6 +255,7 @@ func (u *unit) reopen() {
 type output struct {
 	done chan struct{} // closed when they have ended, or when it broke off
 	err  error         // of done
+	at   time.Time     // of done
 }
 
 func outputOf(bring func() error) *output {
@@ -253,6 +263,7 @@ func outputOf(bring func() error) *output {
 	go func() {
 		defer close(o.done)
 		o.err = bring()
+		o.at = time.Now()
 	}()
 	return o
 }
