@@ -8,6 +8,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/batch-local/batch-local/emulator/secrets"
@@ -44,7 +45,7 @@ type Config struct {
 	Seed string
 	// Pull is the image policy: "missing" (default), "always" or "never".
 	Pull string
-	// JobNetwork is the network that jobs are on (default batch-local), or "host".
+	// JobNetwork is the network that jobs are on (default batch-local), or "host". "none" and that of a container are refused.
 	JobNetwork string
 	// HostPaths and FileSystems map paths of the simulated instances, and ids of EFS file systems, to folders of the engine's machine. What is not
 	// mapped is in Docker volumes, which go at the end unless OnExit is "keep".
@@ -117,6 +118,9 @@ func (c Config) Validate() error {
 		if u, err := url.Parse(field.value); field.value != "" && (err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https") {
 			return &ConfigError{field.name, field.value, "must be a URL such as http://127.0.0.1:4566"}
 		}
+	}
+	if c.JobNetwork == "none" || strings.HasPrefix(c.JobNetwork, "container:") {
+		return &ConfigError{"JobNetwork", c.JobNetwork, "must be the name of a network on which jobs can be, or host"}
 	}
 	if err := c.checkJobEnv(); err != nil {
 		return err
