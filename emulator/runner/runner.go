@@ -372,10 +372,32 @@ func detached(ctx context.Context) <-chan struct{} {
 	return ctx.Done()
 }
 
+// mostRemovals is how often it is tried in a row to remove what an attempt left. Later there are the engine's return, the end, and the next start.
+const mostRemovals = 5
+
 func (r *Runner) remove(ctx context.Context, id batch.AttemptID, failed bool) bool {
-	err := r.driver.Remove(ctx, id, failed)
-	if err != nil {
-		r.options.Log.Warn("what an attempt left could not be removed; the next start tries again", "attempt", id, "error", err)
+	return r.removeIn(ctx, id, failed, mostRemovals)
+}
+
+func (r *Runner) removeIn(ctx context.Context, id batch.AttemptID, failed bool, tries int) bool {
+	pause := firstPause
+	for n := 1; ; n++ {
+		err := r.driver.Remove(ctx, id, failed)
+		if err == nil {
+			return true
+		}
+		if n >= tries || ctx.Err() != nil {
+			r.options.Log.Warn("what an attempt left could not be removed; that is tried again when the engine is back, and at the next start", "attempt", id, "error", err)
+			return false
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+		case <-r.abandon:
+			tries = 0 // once more
+		}
+		timer.Stop()
+		pause = min(2*pause, lastPause)
 	}
-	return err == nil
 }

@@ -271,6 +271,26 @@ func TestTerminate(t *testing.T) {
 	})
 }
 
+// TestRemovesAgain: an engine that refuses to remove what an attempt left is asked again.
+func TestRemovesAgain(t *testing.T) {
+	tries := 0
+	d := &scripted{run: untilStopped(0), remove: func(context.Context) error {
+		if tries++; tries < 4 {
+			return errors.New("not now")
+		}
+		return nil
+	}}
+	play(t, d, func(s *stage) {
+		s.ready()
+		id := s.submit("a")
+		s.update(func(tx *batch.Tx) error { tx.Terminate(scope, id, "enough"); return nil })
+		time.Sleep(time.Minute)
+		if _, removed := d.noted(); len(removed) != 1 || tries != 4 {
+			t.Errorf("%d tries, removed %v", tries, removed)
+		}
+	})
+}
+
 // TestCalm hears of the last look, also when it ends between Calm's questions; without that the bubble would stand still, and a call that moves the
 // clock would never answer.
 func TestCalm(t *testing.T) {

@@ -98,7 +98,7 @@ func (r *Runner) kill() bool {
 	)
 	for _, id := range r.left() {
 		removing.Go(func() {
-			if !r.remove(ctx, id, true) {
+			if !r.removeIn(ctx, id, true, 1) {
 				failed.Store(true)
 			}
 		})

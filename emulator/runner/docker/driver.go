@@ -138,6 +138,11 @@ func (d *Driver) Watch(ctx context.Context, changed func(runner.Availability)) {
 
 // Close implements runner.Driver. When ctx is done it leaves what is left.
 func (d *Driver) Close(ctx context.Context, keep bool) error {
+	if !keep && d.options.Transient && d.engine.ready() {
+		if err := d.removeAttempts(ctx); err != nil {
+			d.log.Warn("what attempts left could not be removed", "error", err)
+		}
+	}
 	d.boxes.close(ctx, keep, d.engine.ready())
 	if d.engine.ready() {
 		if err := d.closeLookers(ctx); err != nil {

@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -16,9 +17,11 @@ import (
 func (d *Driver) Remove(ctx context.Context, attempt batch.AttemptID, failed bool) error {
 	there, err := d.thingsOf(ctx, attempt)
 	if err != nil {
+		d.made.change(attempt, func(t *things) { t.adopted = true })
 		return err
 	}
 	keep := d.options.KeepContainers == "always" || d.options.KeepContainers == "failed" && failed
+	var errs []error
 	for _, id := range there.containers {
 		if keep {
 			err = d.client.ContainerStop(ctx, id, container.StopOptions{Timeout: new(0)})
@@ -27,7 +30,7 @@ func (d *Driver) Remove(ctx context.Context, attempt batch.AttemptID, failed boo
 		}
 		// A conflict is a removal that is under way already.
 		if err != nil && !cerrdefs.IsNotFound(err) && !cerrdefs.IsConflict(err) {
-			return fmt.Errorf("remove the container of attempt %s: %w", attempt, err)
+			errs = append(errs, fmt.Errorf("remove the container of attempt %s: %w", attempt, err))
 		}
 	}
 	for _, name := range there.volumes {
@@ -35,10 +38,13 @@ func (d *Driver) Remove(ctx context.Context, attempt batch.AttemptID, failed boo
 			break
 		}
 		if err := d.client.VolumeRemove(ctx, name, false); err != nil && !cerrdefs.IsNotFound(err) {
-			return fmt.Errorf("remove the volume of attempt %s: %w", attempt, err)
+			errs = append(errs, fmt.Errorf("remove the volume of attempt %s: %w", attempt, err))
 		}
 	}
-	return nil
+	if len(errs) > 0 { // the next try asks the engine what is left
+		d.made.change(attempt, func(t *things) { t.adopted = true })
+	}
+	return errors.Join(errs...)
 }
 
 // thingsOf are what an attempt has on the engine: what this process made, or what carries its labels.
@@ -66,6 +72,19 @@ func (d *Driver) thingsOf(ctx context.Context, attempt batch.AttemptID) (things,
 	return found, nil
 }
 
+// removeAttempts removes what is still there of attempts when no process comes after this one that would.
+func (d *Driver) removeAttempts(ctx context.Context) error {
+	if k := d.options.KeepContainers; k == "always" || k == "failed" {
+		return nil
+	}
+	ids, err := d.List(ctx)
+	errs := []error{err}
+	for _, id := range ids {
+		errs = append(errs, d.Remove(ctx, id, true))
+	}
+	return errors.Join(errs...)
+}
+
 // List implements runner.Driver.
 func (d *Driver) List(ctx context.Context) ([]batch.AttemptID, error) {
 	all := ours(d.options.Instance, labelJob)
@@ -88,6 +107,9 @@ func (d *Driver) List(ctx context.Context) ([]batch.AttemptID, error) {
 	}
 	for _, v := range volumes.Volumes {
 		add(v.Labels)
+	}
+	for _, id := range ids { // this process knows only what it made itself
+		d.made.change(id, func(t *things) { t.adopted = true })
 	}
 	return ids, nil
 }
