@@ -10,7 +10,8 @@ import (
 // A Why says why a job is not further than it is. Obstacles is empty of one that nothing keeps.
 type Why struct {
 	Status Status
-	// Reason is the statusReason that the API shows, if there is one, and then a sentence of ours for each obstacle.
+	// Reason is the statusReason that the API shows, if there is one, with what containers say of their ends if it has failed, and then a sentence of ours for
+	// each obstacle.
 	Reason    string
 	Obstacles []Obstacle
 }
@@ -30,7 +31,7 @@ func (s *State) Why(j *Job, now int64) Why {
 	w := Why{Status: j.Status, Reason: j.StatusReason, Obstacles: s.obstacles(j, now)}
 	words := []string{}
 	if j.StatusReason != "" {
-		words = append(words, j.StatusReason)
+		words = append(words, j.StatusReason+s.containerReasons(j))
 	}
 	for _, o := range w.Obstacles {
 		if sentence := o.Sentence(); sentence != j.StatusReason {
@@ -39,6 +40,27 @@ func (s *State) Why(j *Job, now int64) Why {
 	}
 	w.Reason = strings.Join(words, " ")
 	return w
+}
+
+// containerReasons are what containers say of the end of a job that failed with them, behind its statusReason. That of a pod has them already.
+func (s *State) containerReasons(j *Job) string {
+	a := j.Attempt()
+	if j.Status != Failed || a == nil || a.StatusReason != j.StatusReason || j.Service != nil || s.isPod(j) {
+		return ""
+	}
+	if len(a.Containers) == 0 && a.Reason != "" {
+		return ": " + a.Reason
+	}
+	var list []string
+	for _, e := range a.Containers {
+		if e.Reason != "" {
+			list = append(list, fmt.Sprintf("container %s: %s", e.Name, e.Reason))
+		}
+	}
+	if len(list) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(list, "; ")
 }
 
 func (s *State) obstacles(j *Job, now int64) []Obstacle {

@@ -5,7 +5,7 @@ import "net/http"
 // A Why is what /_emulator/why answers.
 type Why struct {
 	Status string `json:"status"`
-	// Reason is the job's statusReason, if it has one, and then a sentence about each obstacle.
+	// Reason is the job's statusReason, if it has one, with its containers' reasons if it has failed, and then a sentence about each obstacle.
 	Reason    string     `json:"reason"`
 	Obstacles []Obstacle `json:"obstacles"`
 }
