@@ -26,6 +26,9 @@ type Driver interface {
 	// with the reason in ECS's words (runtime.md 9), not an error. An attempt that is already there, from this process or an
 	// earlier one, is adopted and never started twice.
 	//
+	// Before that it may report batch.Placed with an Await, any number of times: what a container waits for before it can start, or, with an empty
+	// Secret, that it waits no longer. State.Why tells it to whoever asks.
+	//
 	// When ctx is done, context.Cause says what is wanted. ErrStop: stop it and go on until it has ended; one that has
 	// not started never does. Anything else, ErrDetach above all: return soon and leave it as it is. Attempt.Abandon ends
 	// either.
