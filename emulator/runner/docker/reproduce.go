@@ -70,6 +70,7 @@ func (d *Driver) wanted(t batch.Task, c batch.Container) (*container.Config, *co
 		return nil, nil, err
 	}
 	config.Image, config.Env = d.renamed(c.Image), environment(d.given(c))
+	d.byAddress(config.Env)
 	if c.GPUs > 0 { // of the engine's choice
 		host.DeviceRequests = []container.DeviceRequest{{Count: int(c.GPUs)}}
 	}

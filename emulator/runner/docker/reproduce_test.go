@@ -22,7 +22,8 @@ import (
 
 // TestReproduce is what there is to say of a container of each kind.
 func TestReproduce(t *testing.T) {
-	d := &Driver{options: Options{Instance: "x", Network: "batch-local", AllowPrivileged: true}, log: slog.New(slog.DiscardHandler)}
+	d := &Driver{options: Options{Instance: "x", Network: "batch-local", AllowPrivileged: true, Environment: []string{"AWS_ENDPOINT_URL=http://host.docker.internal:1"}}, log: slog.New(slog.DiscardHandler)}
+	d.boxes = &sandboxes{driver: d, machine: "172.17.0.1"}
 	env := func(pairs ...string) (list []api.KeyValuePair) {
 		for i := 0; i < len(pairs); i += 2 {
 			list = append(list, api.KeyValuePair{Name: &pairs[i], Value: &pairs[i+1]})
@@ -44,15 +45,15 @@ func TestReproduce(t *testing.T) {
 	}
 	around := []string{"docker", "run", "--rm", "--network", "batch-local", "--hostname", "ip-1", "--add-host", "host.docker.internal:host-gateway"}
 	want := [][]string{
-		append(around[:len(around):len(around)], "--env", "A=b c", "--env", "TOKEN", "--user", "1:2", "--memory", "64m", "--memory-swap", "96m", "--memory-swappiness", "0", "--cpu-shares", "2048",
+		append(around[:len(around):len(around)], "--env", "AWS_ENDPOINT_URL=http://172.17.0.1:1", "--env", "A=b c", "--env", "TOKEN", "--user", "1:2", "--memory", "64m", "--memory-swap", "96m", "--memory-swappiness", "0", "--cpu-shares", "2048",
 			"--ulimit", "core=1:2", "--read-only", "--privileged", "--init=true", "--shm-size", "8m", "--tmpfs", "/t:noexec,size=5m", "image:1", "echo", "it's"),
-		append(around[:len(around):len(around)], "--entrypoint", "sh", "--memory", "4m", "--memory-swap", "4m", "--cpu-shares", "1024", "image:2", "-c", "true"),
+		append(around[:len(around):len(around)], "--entrypoint", "sh", "--env", "AWS_ENDPOINT_URL=http://172.17.0.1:1", "--memory", "4m", "--memory-swap", "4m", "--cpu-shares", "1024", "image:2", "-c", "true"),
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 
-	d.options.Network = "host"
+	d.options.Network, d.options.Environment = "host", nil
 	got, err = d.Reproduce(batch.Task{Platform: batch.Fargate, HostName: "ip-1", Containers: []batch.Container{{Image: "image", MilliVCPU: 250, MemoryMiB: 512}}})
 	if err != nil {
 		t.Fatal(err)
