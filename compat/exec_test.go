@@ -160,8 +160,9 @@ func TestReproduce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	docker, submit, ok := strings.Cut(string(text), "\n\naws ")
-	if !ok || !strings.HasPrefix(docker, "docker run ") {
+	notes, _, _ := strings.Cut(string(text), "\n\n")
+	docker, submit, ok := strings.Cut(strings.TrimPrefix(string(text), notes+"\n\n"), "\n\naws ")
+	if !ok || !strings.Contains(notes, "169.254.169.254") || !strings.HasPrefix(docker, "docker run ") {
 		t.Fatalf("it printed:\n%s", text)
 	}
 	byHand := exec.CommandContext(ctx, "sh", "-c", docker)

@@ -71,8 +71,8 @@ func (e *Emulator) Reproduce(ctx context.Context, job string) (Reproduction, err
 	if len(commands) > 1 {
 		note("The containers share a network and volumes, and start in their order. By hand each has its own; they are, in this order: %s.", strings.Join(names(task), ", "))
 	}
-	if task.JobRole != "" {
-		note("The job has the credentials of its role, and its metadata, at 169.254.170.2. By hand there are none: give it credentials by --env.")
+	if text := credentials(task); text != "" {
+		note("%s By hand there are none: give it credentials by --env.", text)
 	}
 	for _, c := range task.Containers {
 		if c.Properties != nil && len(c.Properties.Secrets) > 0 {
@@ -86,6 +86,17 @@ func (e *Emulator) Reproduce(ctx context.Context, job string) (Reproduction, err
 		told.Notes = append(told.Notes, r.Unsaid(task)...)
 	}
 	return told, nil
+}
+
+// credentials says where a task finds some, and what else; "" if nowhere.
+func credentials(t batch.Task) string {
+	switch {
+	case t.JobRole != "":
+		return "The job has the credentials of its role, and its metadata, at 169.254.170.2."
+	case t.HostRole != "":
+		return "The job has no role of its own, but the credentials of its instance's role, and the instance's metadata, at 169.254.169.254."
+	}
+	return ""
 }
 
 // An unsayer is a reproducer that knows what its commands lack, a sentence each.

@@ -107,3 +107,12 @@ func TestReproduce(t *testing.T) {
 		t.Errorf("without containers: %+v", is)
 	}
 }
+
+// TestCredentials: without a role of its own a job has that of its instance, if it is on one.
+func TestCredentials(t *testing.T) {
+	for want, task := range map[string]batch.Task{"169.254.170.2.": {JobRole: "r", HostRole: "i"}, "169.254.169.254.": {HostRole: "i"}, "": {}} {
+		if got := credentials(task); !strings.HasSuffix(got, want) || (got == "") != (want == "") {
+			t.Errorf("%+v: %q, want %q", task, got, want)
+		}
+	}
+}
