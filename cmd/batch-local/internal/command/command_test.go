@@ -146,3 +146,16 @@ func TestShellLine(t *testing.T) {
 		t.Errorf("(-want +got):\n%s\n%s", diff, line)
 	}
 }
+
+// TestShellLineOfDocker: what the container runs stands with its image, not with an option, and is not broken up by its own options.
+func TestShellLineOfDocker(t *testing.T) {
+	for want, words := range map[string][]string{
+		"docker run \\\n    --rm \\\n    --env 'A=b' \\\n    '--init=true' \\\n    --read-only \\\n    image sh -c 'echo it'": {"docker", "run", "--rm", "--env", "A=b", "--init=true", "--read-only", "image", "sh", "-c", "echo it"},
+		"docker run \\\n    --env A \\\n    image":                              {"docker", "run", "--env", "A", "image"},
+		"aws batch submit-job \\\n    --job-name a \\\n    --no-propagate-tags": {"aws", "batch", "submit-job", "--job-name", "a", "--no-propagate-tags"},
+	} {
+		if got := shellLine(words); got != want {
+			t.Errorf("%q:\n%s\nwant:\n%s", words, got, want)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package command
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -66,13 +67,14 @@ func printReproduction(w io.Writer, is emulator.Reproduction) error {
 	return err
 }
 
-// shellLine is a command as a POSIX shell reads it: each option on a line of its own.
+// shellLine is a command as a POSIX shell reads it: each option on a line of its own, and of docker run so the image with the container's command.
 func shellLine(words []string) string {
+	image := imageAt(words)
 	var b strings.Builder
 	for i, word := range words {
 		switch {
 		case i == 0:
-		case strings.HasPrefix(word, "-"):
+		case i == image, i < image && strings.HasPrefix(word, "-"):
 			b.WriteString(" \\\n    ")
 		default:
 			b.WriteByte(' ')
@@ -80,4 +82,20 @@ func shellLine(words []string) string {
 		b.WriteString(quote(word, `'\''`))
 	}
 	return b.String()
+}
+
+// imageAt is where the image of docker run stands, as Reproduce of the driver writes it; of another command its end.
+func imageAt(words []string) int {
+	if len(words) < 2 || words[0] != "docker" || words[1] != "run" {
+		return len(words)
+	}
+	for i := 2; i < len(words); i++ {
+		switch word := words[i]; {
+		case !strings.HasPrefix(word, "-"):
+			return i
+		case !slices.Contains([]string{"--rm", "--read-only", "--privileged", "--interactive", "--tty"}, word) && !strings.Contains(word, "="):
+			i++ // its value
+		}
+	}
+	return len(words)
 }
