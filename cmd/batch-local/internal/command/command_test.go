@@ -2,6 +2,7 @@ package command
 
 import (
 	"bytes"
+	"encoding/json"
 	"os/exec"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/batch-local/batch-local/cmd/batch-local/internal/client"
+	"github.com/batch-local/batch-local/emulator"
 )
 
 func TestMemory(t *testing.T) {
@@ -157,5 +159,16 @@ func TestShellLineOfDocker(t *testing.T) {
 		if got := shellLine(words); got != want {
 			t.Errorf("%q:\n%s\nwant:\n%s", words, got, want)
 		}
+	}
+}
+
+// TestObstacleRows: 0 is a number only where something is needed.
+func TestObstacleRows(t *testing.T) {
+	var why emulator.Why
+	if err := json.Unmarshal([]byte(`{"obstacles":[{"kind":"vcpus","needs":0.25,"has":0,"where":"a"},{"kind":"secret","needs":0,"has":0,"where":"s"}]}`), &why); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([][]string{{"vcpus", "0.25", "0", "a"}, {"secret", "", "", "s"}}, obstacleRows(why)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -6,6 +6,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/spf13/cobra"
+
+	"github.com/batch-local/batch-local/emulator"
 )
 
 func (p *program) why() *cobra.Command {
@@ -43,13 +45,21 @@ one, or a name (then the newest job of that name).`,
 		if len(why.Obstacles) == 0 {
 			return nil
 		}
-		number := func(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
-		var rows [][]string
-		for _, o := range why.Obstacles {
-			rows = append(rows, []string{o.Kind, number(o.Needs), number(o.Has), o.Where})
-		}
 		fmt.Fprintln(p.out)
-		return table(p.out, []string{"OBSTACLE", "NEEDS", "FREE", "WHERE"}, rows)
+		return table(p.out, []string{"OBSTACLE", "NEEDS", "FREE", "WHERE"}, obstacleRows(why))
 	}
 	return cmd
+}
+
+// obstacleRows have numbers where an obstacle has some: a secret or a hold does not, and then both are 0.
+func obstacleRows(why emulator.Why) (rows [][]string) {
+	number := func(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
+	for _, o := range why.Obstacles {
+		row := []string{o.Kind, "", "", o.Where}
+		if o.Needs != 0 || o.Has != 0 {
+			row[1], row[2] = number(o.Needs), number(o.Has)
+		}
+		rows = append(rows, row)
+	}
+	return rows
 }
