@@ -53,6 +53,11 @@ func TestReproduce(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 
+	network := []string{"Unless you made the network batch-local yourself, it is there only while batch-local runs; after that give --network another."}
+	if diff := cmp.Diff(network, d.Unsaid(batch.Task{Containers: []batch.Container{{}}})); diff != "" {
+		t.Errorf("what is lacking (-want +got):\n%s", diff)
+	}
+
 	d.options.Network, d.options.Environment = "host", nil
 	got, err = d.Reproduce(batch.Task{Platform: batch.Fargate, HostName: "ip-1", Containers: []batch.Container{{Image: "image", MilliVCPU: 250, MemoryMiB: 512}}})
 	if err != nil {

@@ -27,6 +27,9 @@ func (d *Driver) Unsaid(t batch.Task) []string {
 			unsaidOfPod(t, k, note)
 		}
 	}
+	if n := d.options.Network; n != "host" {
+		all = append(all, fmt.Sprintf("Unless you made the network %s yourself, it is there only while batch-local runs; after that give --network another.", n))
+	}
 	if len(t.Containers) == 1 {
 		return all
 	}
