@@ -110,6 +110,9 @@ func (e *Emulator) Reset(ctx context.Context, scope control.Scope) error {
 	if everything {
 		e.outcomes.set(nil)
 		e.clock.Reset()
+		if err := e.keepClock(e.clock.State()); err != nil {
+			return err
+		}
 	}
 	if err := e.runner.Settle(ctx); err != nil {
 		return err

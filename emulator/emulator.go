@@ -80,6 +80,9 @@ func (e *Emulator) open() error {
 			return err
 		}
 		e.journal, e.instance = j, j.Instance()
+		if err := e.resumeClock(); err != nil {
+			return err
+		}
 		logFolder = filepath.Join(c.DataDir, "logs")
 	}
 	var err error

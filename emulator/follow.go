@@ -4,10 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 
 	"github.com/batch-local/batch-local/emulator/batch"
-	"github.com/batch-local/batch-local/emulator/clock"
 	"github.com/batch-local/batch-local/emulator/control"
 	"github.com/batch-local/batch-local/emulator/events"
 	"github.com/batch-local/batch-local/emulator/operations"
@@ -56,33 +54,4 @@ func (e *Emulator) envelope(ctx context.Context, number uint64, event batch.Even
 		}
 	})
 	return data, errors.Join(viewErr, err)
-}
-
-// Clock implements control.Emulator.
-func (e *Emulator) Clock() control.Clock {
-	is := e.clock.State()
-	return control.Clock{Now: control.ClockTime(is.Now), Offset: is.Offset.String(), Frozen: is.Frozen}
-}
-
-// MoveClock implements control.Emulator.
-func (e *Emulator) MoveClock(ctx context.Context, m control.Move) (control.Clock, error) {
-	var err error
-	// Freezing comes before a move, so that no moment passes between them; running on comes after it.
-	if m.Frozen != nil && *m.Frozen {
-		err = e.clock.Freeze(ctx)
-	}
-	switch {
-	case err != nil:
-	case m.Advance != nil:
-		err = e.clock.Advance(ctx, *m.Advance)
-	case m.Set != nil:
-		err = e.clock.Set(ctx, *m.Set)
-	}
-	if err == nil && m.Frozen != nil && !*m.Frozen {
-		err = e.clock.Run(ctx)
-	}
-	if errors.Is(err, clock.ErrPast) {
-		err = fmt.Errorf("%w: %w", control.ErrConflict, err)
-	}
-	return e.Clock(), err
 }

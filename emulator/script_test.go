@@ -92,6 +92,53 @@ func movedClock(t *testing.T, c emulator.Config) {
 	}
 }
 
+// TestClockIsKept: with a data folder the emulator's time does not go back when it is started again, nor does a clock that stands begin to run; a reset
+// is for good.
+func TestClockIsKept(t *testing.T) {
+	dir := t.TempDir()
+	from := func(f func(w *world)) {
+		w := open(t, emulator.Config{DataDir: dir})
+		f(w)
+		if err := w.Close(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	state := func(w *world) string {
+		is := w.Clock()
+		return fmt.Sprint(is.Now, " ", is.Frozen)
+	}
+	ahead := func(w *world) time.Duration {
+		now, err := time.Parse(time.RFC3339, w.Clock().Now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return time.Until(now)
+	}
+	var before string
+	from(func(w *world) {
+		w.does("POST", "/_emulator/clock", `{"frozen":true}`)
+		w.does("POST", "/_emulator/clock", `{"advance":"90m"}`)
+		before = state(w)
+	})
+	from(func(w *world) {
+		if after := state(w); after != before {
+			t.Errorf("it stood at %s, and stands at %s", before, after)
+		}
+		w.does("POST", "/_emulator/clock", `{"frozen":false}`)
+	})
+	from(func(w *world) {
+		if d := ahead(w); d < time.Hour || w.Clock().Frozen {
+			t.Errorf("it is %v ahead, %s", d, state(w))
+		}
+		w.does("POST", "/_emulator/reset", "")
+	})
+	from(func(w *world) {
+		if d := ahead(w); d > time.Minute {
+			t.Errorf("after a reset it is %v ahead", d)
+		}
+	})
+}
+
 // TestRetention: --job-retention, in the emulator's time (jobs.md 2.10).
 func TestRetention(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

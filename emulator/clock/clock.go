@@ -211,6 +211,16 @@ func (c *Clock) Set(ctx context.Context, to time.Time) error {
 	})
 }
 
+// Resume goes on as another clock stood: from its time if that was frozen, else with its offset.
+func (c *Clock) Resume(s State) {
+	c.moving.Lock()
+	defer c.moving.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.offset, c.stands, c.at = s.Offset, s.Frozen, s.Now.Round(0)
+	c.arm()
+}
+
 // Reset is the machine's time again.
 func (c *Clock) Reset() {
 	c.moving.Lock()

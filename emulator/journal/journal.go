@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -23,6 +24,7 @@ var (
 	metaBucket  = []byte("meta")
 	versionKey  = []byte("version")
 	instanceKey = []byte("instance")
+	clockKey    = []byte("clock")
 )
 
 // lockTime is how long to wait for another process that uses the folder.
@@ -86,6 +88,24 @@ func (j *Journal) prepare(tx *bbolt.Tx) error {
 
 // Instance names what the emulators of this folder make on an engine.
 func (j *Journal) Instance() string { return j.instance }
+
+// Clock is what KeepClock kept; nil if nothing was.
+func (j *Journal) Clock() (text []byte) {
+	_ = j.db.View(func(tx *bbolt.Tx) error { // which says nothing that can fail
+		text = bytes.Clone(tx.Bucket(metaBucket).Get(clockKey))
+		return nil
+	})
+	return text
+}
+
+// KeepClock keeps how the clock stands. It is there when KeepClock answers.
+func (j *Journal) KeepClock(text []byte) error {
+	err := j.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(metaBucket).Put(clockKey, text) })
+	if err != nil {
+		return fmt.Errorf("keep the clock: %w", err)
+	}
+	return nil
+}
 
 // Load implements engine.Journal.
 func (j *Journal) Load(yield func(batch.Record) error) error {
