@@ -18,7 +18,7 @@ import (
 type Config struct {
 	// Listen are addresses for Serve, "127.0.0.1:22824"; port 0 takes a free one.
 	Listen []string
-	// ReadyFile is written with the first base URL when calls are answered, and removed at the end.
+	// ReadyFile is written with the first base URL, as this machine calls it, when calls are answered, and removed at the end.
 	ReadyFile string
 	// Driver is what runs jobs: "docker" (default) or "simulated".
 	Driver string

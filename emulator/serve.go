@@ -41,7 +41,7 @@ func (e *Emulator) Serve(ctx context.Context, hurry <-chan struct{}, ready func(
 	for _, l := range listeners {
 		go func() { failed <- server.Serve(l) }()
 	}
-	remove, err := writeReady(e.config.ReadyFile, e.Info().Addresses[0])
+	remove, err := writeReady(e.config.ReadyFile, BaseURL(listeners[0].Addr().String()))
 	if err == nil {
 		if ready != nil {
 			e.driver.known(engineTime)
@@ -97,6 +97,18 @@ func listen(addresses []string) ([]net.Listener, error) {
 		open = append(open, l)
 	}
 	return open, nil
+}
+
+// BaseURL is how to call, on this machine, a server that listens on an address.
+func BaseURL(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return "http://" + listen
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
 }
 
 // writeReady writes the ready file whole, and answers how to remove it.

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -56,6 +57,41 @@ func TestServeLogsJSONWhereNobodyReadsAlong(t *testing.T) {
 		if !json.Valid([]byte(line)) {
 			t.Errorf("no JSON: %s", line)
 		}
+	}
+}
+
+// TestServeOnAllAddresses: what it writes for others to call is an address that it answers.
+func TestServeOnAllAddresses(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "ready")
+	p := start(t, nil, "serve", "--driver", "simulated", "--listen", "0.0.0.0:0", "--ready-file", file)
+	p.until(p.out, "Ready.")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := strings.TrimSpace(string(text))
+	port, ok := strings.CutPrefix(url, "http://127.0.0.1:")
+	if !ok {
+		t.Fatalf("the ready file has %q", url)
+	}
+	for _, host := range []string{"127.0.0.1", "0.0.0.0", "[::]"} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/livez", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = host + ":" + port
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != http.StatusOK {
+			t.Errorf("as %s: %s", r.Host, answer.Status)
+		}
+	}
+	p.signal(os.Interrupt)
+	if _, _, log := p.end(); !strings.Contains(log, `"addresses":["`+url+`"]`) {
+		t.Errorf("the log lacks the address %s:\n%s", url, log)
 	}
 }
 

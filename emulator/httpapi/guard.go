@@ -25,7 +25,14 @@ func (g Guard) Wrap(next http.Handler) http.Handler {
 		names[canonical(name)] = true
 	}
 	for _, address := range g.Listen {
-		if host, _, err := net.SplitHostPort(address); err == nil && host != "" {
+		host, _, err := net.SplitHostPort(address)
+		if err != nil {
+			continue
+		}
+		if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+			// Only where we listen on all addresses: to 0.0.0.0 browsers send no Sec-Fetch-Site, which they do to the loopback.
+			names["0.0.0.0"], names["::"] = true, true
+		} else {
 			names[canonical(host)] = true
 		}
 	}

@@ -30,6 +30,10 @@ func TestGuard(t *testing.T) {
 		{"batch-local:22824", "", "", 200},
 		{"stream-batch-local", "", "", 200},
 		{"192.0.2.7:22824", "", "", 200},
+		{"0.0.0.0:4566", "", "", 200},
+		{"[::]:4566", "", "", 200},
+		{"[::]", "", "", 200},
+		{"0.0.0.0:4566", "http://evil.example", "", 403},
 		{"evil.example", "", "", 403},
 		{"localhost.evil.example", "", "", 403},
 		{"evillocalhost", "", "", 403},
@@ -58,6 +62,19 @@ func TestGuard(t *testing.T) {
 			if w.Code != test.status || w.Header().Get("Access-Control-Allow-Origin") != "" {
 				t.Errorf("%s of host %q, origin %q, site %q: got %d, want %d", method, test.host, test.origin, test.site, w.Code, test.status)
 			}
+		}
+	}
+}
+
+// TestGuardOfTheLoopback: who listens on the loopback alone is not called by the address of all.
+func TestGuardOfTheLoopback(t *testing.T) {
+	h := httpapi.Guard{Listen: []string{"127.0.0.1:22824"}}.Wrap(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	for _, host := range []string{"0.0.0.0:22824", "[::]:22824"} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Host = host
+		w := httptest.NewRecorder()
+		if h.ServeHTTP(w, r); w.Code != http.StatusForbidden {
+			t.Errorf("host %s: %d", host, w.Code)
 		}
 	}
 }

@@ -256,14 +256,3 @@ func TestLocate(t *testing.T) {
 		}
 	}
 }
-
-func TestBaseURL(t *testing.T) {
-	for listen, want := range map[string]string{
-		"127.0.0.1:22824": "http://127.0.0.1:22824", "0.0.0.0:1": "http://127.0.0.1:1", "[::]:1": "http://127.0.0.1:1",
-		":1": "http://127.0.0.1:1", "[::1]:1": "http://[::1]:1", "localhost:1": "http://localhost:1",
-	} {
-		if got := BaseURL(listen); got != want {
-			t.Errorf("%s: %s, want %s", listen, got, want)
-		}
-	}
-}

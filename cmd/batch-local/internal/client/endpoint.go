@@ -2,7 +2,6 @@ package client
 
 import (
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"strings"
@@ -39,18 +38,6 @@ func parse(text, source string) (Endpoint, error) {
 		return Endpoint{}, fmt.Errorf("%s %s: it must be a URL such as http://127.0.0.1:22824", source, text)
 	}
 	return Endpoint{URL: strings.TrimSuffix(full, "/"), Source: source}, nil
-}
-
-// BaseURL is how to call, on this machine, a server that listens on an address.
-func BaseURL(listen string) string {
-	host, port, err := net.SplitHostPort(listen)
-	if err != nil {
-		return "http://" + listen
-	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	return "http://" + net.JoinHostPort(host, port)
 }
 
 // Said is the endpoint and, where somebody chose it, who.

@@ -30,7 +30,7 @@ func (p *program) banner(info emulator.Info) {
 	} else {
 		fact("state", "%s", info.DataDir)
 	}
-	here := client.BaseURL(strings.TrimPrefix(info.Addresses[0], "http://"))
+	here := emulator.BaseURL(strings.TrimPrefix(info.Addresses[0], "http://"))
 	b.WriteString("\nIn another shell:\n\n")
 	for line := range strings.Lines(sh(variables(here, client.Identity{AccessKey: "test", Region: info.Region}))) {
 		b.WriteString("  " + line)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/batch-local/batch-local/cmd/batch-local/internal/client"
 	"github.com/batch-local/batch-local/cmd/batch-local/internal/settings"
+	"github.com/batch-local/batch-local/emulator"
 )
 
 // endpointFlag gives a command --endpoint and answers where its value will be.
@@ -53,7 +54,7 @@ func (p *program) ownAddress() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return client.BaseURL(s.Emulator.Listen[0]), nil
+	return emulator.BaseURL(s.Emulator.Listen[0]), nil
 }
 
 // containerFlag gives a command --container and answers where its value will be.

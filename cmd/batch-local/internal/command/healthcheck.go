@@ -8,6 +8,7 @@ import (
 
 	"github.com/batch-local/batch-local/cmd/batch-local/internal/client"
 	"github.com/batch-local/batch-local/cmd/batch-local/internal/settings"
+	"github.com/batch-local/batch-local/emulator"
 )
 
 // healthTime is less than the three seconds that health checks of compose files tend to have.
@@ -34,7 +35,7 @@ without those it looks where the other commands do.`,
 		if s, err := settings.Load(nil, p.environ); err != nil {
 			return err
 		} else if where == "" && s.Given("listen") {
-			where = client.BaseURL(s.Emulator.Listen[0])
+			where = emulator.BaseURL(s.Emulator.Listen[0])
 		}
 		c, err := p.reach(where, client.Identity{})
 		if err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/batch-local/batch-local/cmd/batch-local/internal/client"
+	"github.com/batch-local/batch-local/emulator"
 )
 
 // request is what run is asked for.
@@ -171,7 +172,7 @@ func (p *program) leftAtOnce(err error) error {
 // a server of our own would not be what is wanted.
 func absent(c *client.Client, err error) bool {
 	var nobody *client.UnreachableError
-	return errors.As(err, &nobody) && (c.Endpoint.Source == "" || c.Endpoint.URL == client.BaseURL(defaultListen))
+	return errors.As(err, &nobody) && (c.Endpoint.Source == "" || c.Endpoint.URL == emulator.BaseURL(defaultListen))
 }
 
 // submit makes what the job needs and submits it.

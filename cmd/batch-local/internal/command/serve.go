@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 
@@ -65,7 +66,11 @@ Lists in a variable are separated by commas, or, where values may hold these
 func (p *program) ready(log *slog.Logger, info emulator.Info) {
 	p.banner(info)
 	if !terminal(p.err) {
-		log.Info("answering calls", "addresses", info.Addresses, "driver", info.Driver, "instance", info.Instance, "version", info.Version)
+		var addresses []string
+		for _, address := range info.Addresses {
+			addresses = append(addresses, emulator.BaseURL(strings.TrimPrefix(address, "http://")))
+		}
+		log.Info("answering calls", "addresses", addresses, "driver", info.Driver, "instance", info.Instance, "version", info.Version)
 	}
 }
 
@@ -107,7 +112,7 @@ func taken(ctx context.Context, err error) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	who := "another program"
-	c := client.New(client.Endpoint{URL: client.BaseURL(address)}, client.Identity{})
+	c := client.New(client.Endpoint{URL: emulator.BaseURL(address)}, client.Identity{})
 	defer c.Close()
 	if info, err := c.Info(ctx); err == nil {
 		who = "another batch-local (" + info.Version + ")"
