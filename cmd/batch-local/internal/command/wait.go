@@ -1,6 +1,9 @@
 package command
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/batch/types"
@@ -43,13 +46,31 @@ unless it has failed since.`,
 		if left > 0 {
 			left = max(left-time.Since(start), time.Millisecond)
 		}
-		job, err = c.Wait(ctx, *job.JobId, types.JobStatus(*until), left)
+		id := *job.JobId
+		job, err = c.Wait(ctx, id, types.JobStatus(*until), left)
+		if errors.Is(err, client.ErrTimeLimit) {
+			return late(ctx, c, id)
+		}
 		if err != nil {
 			return err
 		}
 		return ended(job, types.JobStatus(*until))
 	}
 	return cmd
+}
+
+// late says of a job that was not far enough in time how far it is, and how to find out why.
+func late(ctx context.Context, c *client.Client, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	job, err := c.Describe(ctx, id)
+	if err != nil { // the server may be what is slow
+		return fmt.Errorf("%w for job %s; batch-local why %s says what keeps it", client.ErrTimeLimit, id, id)
+	}
+	if client.Ended(job) { // just now
+		return fmt.Errorf("%w for job %s (%s), which has become %s since", client.ErrTimeLimit, id, *job.JobName, job.Status)
+	}
+	return fmt.Errorf("%w for job %s (%s), which is %s; batch-local why %s says what keeps it", client.ErrTimeLimit, id, *job.JobName, job.Status, id)
 }
 
 // ended is how a command that waited for a job ends. Who waits for a job to run wants to do something with it: one that has failed since is of no use.
