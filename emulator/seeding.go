@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/batch-local/batch-local/emulator/api"
 	"github.com/batch-local/batch-local/emulator/batch"
@@ -15,6 +16,13 @@ func (e *Emulator) plant(ctx context.Context) error {
 	if e.config.Seed == "" {
 		return nil
 	}
+	if err := e.sow(ctx); err != nil {
+		return fmt.Errorf("--seed: %w", err)
+	}
+	return nil
+}
+
+func (e *Emulator) sow(ctx context.Context) error {
 	file, err := seed.Read(e.config.Seed)
 	if err != nil {
 		return err

@@ -124,6 +124,22 @@ func TestServeSaysWhoHasThePort(t *testing.T) {
 	}
 }
 
+func TestServeNamesTheFlagOfABadSeed(t *testing.T) {
+	bad := filepath.Join(t.TempDir(), "seed.yaml")
+	if err := os.WriteFile(bad, []byte("jobQueues:\n  - jobQueueName: a\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for file, want := range map[string]string{
+		bad:         "--seed: " + bad + ":2: jobQueues a: priority is required.",
+		bad + "not": "--seed: open " + bad + "not: no such file",
+	} {
+		code, _, said := start(t, nil, "serve", "--driver", "simulated", "--listen", "127.0.0.1:0", "--seed", file).end()
+		if code != 1 || !strings.Contains(said, want) {
+			t.Errorf("exit code %d, want 1; it said %q, want %q", code, said, want)
+		}
+	}
+}
+
 func TestHealthcheckFollowsTheSettingsOfServe(t *testing.T) {
 	_, url := serve(t)
 	check := func(variables ...string) int {
