@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/batch-local/batch-local/emulator/batch"
 	"github.com/batch-local/batch-local/emulator/clock"
@@ -128,6 +129,11 @@ func (e *Emulator) shut(ctx context.Context) error {
 	e.commands.end() // the connections of their callers are no requests any more, and nobody else ends them
 	e.stop()
 	e.looping.Wait()
+	if deadline, ok := ctx.Deadline(); ok && !keep && ctx.Err() == nil {
+		if n := e.runner.Running(); n > 0 {
+			e.config.Log.Info("waiting for what runs to stop, then it is killed", "attempts", n, "atMost", time.Until(deadline).Round(time.Second).String())
+		}
+	}
 	err := e.runner.Shutdown(ctx, keep)
 	e.engine.Close()
 	return errors.Join(err, e.closeStores())

@@ -124,6 +124,21 @@ func TestServeSaysWhoHasThePort(t *testing.T) {
 	}
 }
 
+func TestServeSaysWhatItWaitsForAtTheEnd(t *testing.T) {
+	p, url := serve(t)
+	run := start(t, []string{`BATCH_LOCAL_OUTCOME={"duration":"1h"}`}, "run", "--endpoint", url, "--detach", "--env", "BATCH_LOCAL_OUTCOME", "--name", "long", "busybox")
+	if code, _, said := run.end(); code != 0 {
+		t.Fatal(said)
+	}
+	if code, _, said := start(t, nil, "wait", "long", "--endpoint", url, "--until", "RUNNING").end(); code != 0 {
+		t.Fatal(said)
+	}
+	p.signal(os.Interrupt)
+	if _, _, log := p.end(); !regexp.MustCompile(`"waiting for what runs to stop.*"attempts":1,"atMost":"(3[0-9]|40)s"`).MatchString(log) {
+		t.Errorf("the log does not tell what it waits for:\n%s", log)
+	}
+}
+
 func TestServeNamesTheFlagOfABadSeed(t *testing.T) {
 	bad := filepath.Join(t.TempDir(), "seed.yaml")
 	if err := os.WriteFile(bad, []byte("jobQueues:\n  - jobQueueName: a\n"), 0o600); err != nil {

@@ -51,6 +51,13 @@ func (r *Runner) Shutdown(ctx context.Context, keep bool) error {
 	return errors.Join(err, r.driver.Close(ctx, keep))
 }
 
+// Running is how many attempts Shutdown would wait for.
+func (r *Runner) Running() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.running)
+}
+
 // giveUp kills what did not stop in time, and leaves as it is what cannot be killed.
 func (r *Runner) giveUp(done <-chan struct{}, keep bool) error {
 	if !keep && r.kill() { // then the driver sees it, and the ends are told
