@@ -23,6 +23,9 @@ func (e *Emulator) newDriver() (runner.Driver, error) {
 	if c.Driver == "simulated" {
 		return simulated.New(simulated.Options{Clock: e.clock, Outcomes: e.outcomes.of, Log: c.Log}), nil
 	}
+	for _, flag := range c.missing() {
+		c.Log.Warn("a mapped folder is not on this machine; unless the engine's is another, jobs that mount it fail", "mapping", flag)
+	}
 	values, err := c.secrets()
 	if err != nil {
 		return nil, err

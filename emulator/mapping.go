@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path"
@@ -43,6 +44,31 @@ func (c Config) checkMappings() error {
 		}
 	}
 	return nil
+}
+
+// missing are the mapped folders that are not there, each with the flag that names it. From within a container the engine's machine cannot be seen, and
+// none is missing.
+func (c Config) missing() (flags []string) {
+	for _, mark := range []string{"/.dockerenv", "/run/.containerenv"} { // Docker's and Podman's
+		if _, err := os.Stat(mark); err == nil {
+			return nil
+		}
+	}
+	return c.absent()
+}
+
+func (c Config) absent() (flags []string) {
+	for _, of := range []struct {
+		flag     string
+		mappings []Mapping
+	}{{"--map-host-path", c.HostPaths}, {"--map-efs", c.FileSystems}} {
+		for _, m := range of.mappings {
+			if _, err := os.Stat(m.To); errors.Is(err, fs.ErrNotExist) {
+				flags = append(flags, of.flag+" "+m.String())
+			}
+		}
+	}
+	return flags
 }
 
 // unnameable says why a mapping cannot be one of images; empty is that it can.

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -64,5 +65,18 @@ func TestMappingsThatMayNotBe(t *testing.T) {
 				t.Errorf("%s: %q, want %q", to, got, want)
 			}
 		}
+	}
+}
+
+// TestMappedFoldersThatAreNotThere: each is named, with its flag.
+func TestMappedFoldersThatAreNotThere(t *testing.T) {
+	box := t.TempDir()
+	c := Config{
+		HostPaths:   []Mapping{{"/here", box}, {"/data", box + "/nope"}},
+		FileSystems: []Mapping{{"fs-1", box}, {"fs-2", box + "/no"}},
+	}
+	want := []string{"--map-host-path /data=" + box + "/nope", "--map-efs fs-2=" + box + "/no"}
+	if got := c.absent(); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
