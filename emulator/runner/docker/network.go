@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/docker/docker/api/types/filters"
@@ -45,6 +46,13 @@ const onlyOne = "1.44"
 
 // oneNetwork is how long networks of the same name are waited for. Two may be the user's own.
 const oneNetwork = 2 * time.Second
+
+// ambiguousTime is how long a sandbox is tried to be made while there are two networks, because another process makes the same one in that moment and has not
+// taken it away yet.
+const ambiguousTime = 5 * time.Second
+
+// isAmbiguous says whether an engine did not know which of several networks was meant.
+func isAmbiguous(err error) bool { return err != nil && strings.Contains(err.Error(), "is ambiguous") }
 
 // networks are those of the name.
 func (d *Driver) networks(ctx context.Context) ([]network.Summary, error) {

@@ -332,6 +332,10 @@ func (s *sandboxes) make(ctx context.Context, of, hostName string) (*sandbox, er
 		s.forget()
 		box, err = s.tryMake(ctx, of, hostName)
 	}
+	for end := time.Now().Add(ambiguousTime); isAmbiguous(err) && ctx.Err() == nil && time.Now().Before(end); {
+		time.Sleep(firstRetry)
+		box, err = s.tryMake(ctx, of, hostName)
+	}
 	if err != nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()
