@@ -70,8 +70,21 @@ func oldest(all []network.Summary) (id string) {
 	}).ID
 }
 
-// removeNetwork removes the network if an emulator made it and nothing is on it.
-func (d *Driver) removeNetwork(ctx context.Context) {
+// leaveTime is how long the engine may take to take containers that are removed off a network.
+const leaveTime = 5 * time.Second
+
+// isOn says whether a container of ours is on a network.
+func (d *Driver) isOn(n network.Inspect) bool {
+	for _, c := range n.Containers {
+		if strings.HasPrefix(c.Name, "batch-local-"+d.options.Instance+"-") {
+			return true
+		}
+	}
+	return false
+}
+
+// removeNetwork removes the network if an emulator made it and nothing is on it; alone says that nothing of ours is to stay there.
+func (d *Driver) removeNetwork(ctx context.Context, alone bool) {
 	if d.options.Network == "host" {
 		return
 	}
@@ -81,6 +94,10 @@ func (d *Driver) removeNetwork(ctx context.Context) {
 	}
 	for _, n := range all {
 		is, err := d.client.NetworkInspect(ctx, n.ID, network.InspectOptions{})
+		for end := time.Now().Add(leaveTime); alone && err == nil && d.isOn(is) && ctx.Err() == nil && time.Now().Before(end); { // the engine is not done with a removal
+			time.Sleep(firstRetry)
+			is, err = d.client.NetworkInspect(ctx, n.ID, network.InspectOptions{})
+		}
 		if err != nil || is.Labels[labelInstance] == "" || len(is.Containers) > 0 {
 			continue
 		}

@@ -48,7 +48,7 @@ func TestEnsureNetwork(t *testing.T) {
 				break
 			}
 		}
-		drivers[0].removeNetwork(t.Context())
+		drivers[0].removeNetwork(t.Context(), true)
 	}
 	if left, err := drivers[0].networks(t.Context()); len(left) > 0 || err != nil {
 		t.Errorf("%d are left, %v", len(left), err)

@@ -122,5 +122,5 @@ func (s *sandboxes) close(ctx context.Context, keep, engine bool) {
 	if err := s.sweep(ctx, !keep); err != nil {
 		s.driver.log.Warn("left-over sandboxes could not be looked for", "error", err)
 	}
-	s.driver.removeNetwork(ctx)
+	s.driver.removeNetwork(ctx, !keep)
 }
