@@ -1,7 +1,6 @@
 package endpoint
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -16,9 +15,6 @@ import (
 	"github.com/batch-local/batch-local/emulator/batch"
 )
 
-// InstanceAddress is where containers on an instance look for its metadata.
-const InstanceAddress = "169.254.169.254"
-
 // instanceImage has no meaning here.
 const instanceImage = "ami-0123456789abcdef0"
 
@@ -29,13 +25,13 @@ type instance struct {
 	role string // the name of its role; empty is none
 }
 
-// ServeInstance answers what comes to InstanceAddress from a task on an instance with that address, as the EC2 instance metadata service does, version 1 and
+// ServeInstance answers what comes to 169.254.169.254 from a task on an instance with that address, as the EC2 instance metadata service does, version 1 and
 // 2: who the instance is, and the credentials of the instance role, which are what a job without a role of its own has
 // (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-metadata.html).
 func (s *Server) ServeInstance(w http.ResponseWriter, r *http.Request, t batch.Task, ipv4 netip.Addr) {
-	i := instance{task: t, ipv4: ipv4, role: path.Base(cmp.Or(t.HostRole, "/"))}
-	if i.role == "/" {
-		i.role = ""
+	i := instance{task: t, ipv4: ipv4}
+	if t.HostRole != "" {
+		i.role = path.Base(t.HostRole)
 	}
 	version, rest, _ := strings.Cut(strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/"), "/")
 	token := r.Header.Get(tokenHeader)
