@@ -62,30 +62,24 @@ func TestLookAgain(t *testing.T) {
 
 // TestOutputBreaksOff: what a container prints after its connection broke, and no other did, comes from the engine's record, while it runs.
 func TestOutputBreaksOff(t *testing.T) {
-	d := newDouble(t)
-	d.answer["/containers/"+doubleID+"/attach"] = func(w http.ResponseWriter, _ *http.Request, _ int) bool {
-		d.attach(w, true)
-		return true
-	}
-	reports, done, logs := d.runs(t.Context(), nil)
-	if r := <-reports; r.State != batch.Running {
-		t.Fatalf("%+v", r)
-	}
-	if err := logs.Await(t.Context(), "s", "line 2"); err != nil {
-		t.Fatal(err)
-	}
-	d.ends(0)
-	d.wantsEnd(reports, 0)
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
-	if got, want := logs.Of("s").Text(runner.Stdout), []string{"line 0", "line 1", "line 2"}; !slices.Equal(got, want) {
-		t.Errorf("its log has %q, want %q", got, want)
-	}
+	breaksOff(t, func(d *double, logs *runnertest.Logs) {
+		if err := logs.Await(t.Context(), "s", "line 2"); err != nil {
+			t.Fatal(err)
+		}
+		d.ends(0)
+	})
 }
 
 // TestOutputBreaksOffBeforeTheEnd: so also what a container printed that ended before anybody could tell a broken connection from the end of its output.
 func TestOutputBreaksOffBeforeTheEnd(t *testing.T) {
+	breaksOff(t, func(d *double, _ *runnertest.Logs) {
+		d.endsAt(0, time.Now().Add(time.Second)) // its connection has broken long before
+	})
+}
+
+// breaksOff runs a container whose connection breaks after the first line, ends it, and wants all its lines.
+func breaksOff(t *testing.T, end func(d *double, logs *runnertest.Logs)) {
+	t.Helper()
 	d := newDouble(t)
 	d.answer["/containers/"+doubleID+"/attach"] = func(w http.ResponseWriter, _ *http.Request, _ int) bool {
 		d.attach(w, true)
@@ -95,7 +89,7 @@ func TestOutputBreaksOffBeforeTheEnd(t *testing.T) {
 	if r := <-reports; r.State != batch.Running {
 		t.Fatalf("%+v", r)
 	}
-	d.endsAt(0, time.Now().Add(time.Second)) // its connection has broken long before
+	end(d, logs)
 	d.wantsEnd(reports, 0)
 	if err := <-done; err != nil {
 		t.Error(err)
