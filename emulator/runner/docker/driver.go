@@ -61,6 +61,7 @@ type Driver struct {
 	log     *slog.Logger
 
 	engine engine
+	kernel kernelLog
 	pulls  singleflight.Group
 	starts *semaphore.Weighted
 	boxes  *sandboxes
@@ -155,5 +156,6 @@ func (d *Driver) Close(ctx context.Context, keep bool) error {
 		}
 	}
 	d.engine.stop()
+	d.kernel.close()
 	return d.client.Close()
 }

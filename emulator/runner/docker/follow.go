@@ -154,14 +154,19 @@ func (u *unit) gone(ctx context.Context) bool {
 // oomTime is how long the engine's word of a memory kill may be behind the exit that follows from it. Only a job that SIGKILL ended, and not ours, waits for it.
 const oomTime = 250 * time.Millisecond
 
-// killedForMemory says whether a container that was killed, and not by us, was killed for its memory. On a busy machine the engine hears of
-// that only after the exit, and then its state does not tell it.
+// killedForMemory says whether something in a container that ended with a code was killed for its memory. On a busy machine the engine hears of that only after
+// the exit, or never, and then its state does not tell it.
 func (u *unit) killedForMemory(code int) bool {
+	if u.run.driver.kernel.hasKilled(u.id) {
+		return true
+	}
+	select {
+	case <-u.events.oom:
+		return true
+	default:
+	}
 	if code != killed || u.stopping {
 		return false
-	}
-	if kernelKilled(u.id) {
-		return true
 	}
 	timer := time.NewTimer(oomTime)
 	defer timer.Stop()

@@ -11,19 +11,25 @@ func TestMemoryKillToldAfterTheExit(t *testing.T) {
 	for name, c := range map[string]struct {
 		code     int
 		stopping bool
-		told     time.Duration // after the exit; never if 0
+		told     time.Duration // after the exit, or before it; never if 0
 		want     bool
 	}{
-		"told in time":               {code: killed, told: oomTime / 2, want: true},
-		"never told":                 {code: killed},
-		"told too late":              {code: killed, told: 2 * oomTime},
-		"killed because we asked":    {code: killed, stopping: true, told: time.Millisecond},
-		"another process was killed": {code: 1, told: time.Millisecond},
+		"told in time":                         {code: killed, told: oomTime / 2, want: true},
+		"never told":                           {code: killed},
+		"told too late":                        {code: killed, told: 2 * oomTime},
+		"killed because we asked":              {code: killed, stopping: true, told: time.Millisecond},
+		"a child was killed, too late":         {code: 1, told: time.Millisecond},
+		"a child was killed":                   {code: 1, told: -1, want: true},
+		"a child was killed, and nobody minds": {code: 0, told: -1, want: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				u := &unit{id: "of no container", stopping: c.stopping, events: &listener{oom: make(chan struct{}, 1)}}
-				if c.told > 0 {
+				u := &unit{run: &run{driver: &Driver{}}, id: "of no container", stopping: c.stopping, events: &listener{oom: make(chan struct{}, 1)}}
+				defer u.run.driver.kernel.close()
+				switch {
+				case c.told < 0:
+					nudge(u.events.oom)
+				case c.told > 0:
 					time.AfterFunc(c.told, func() { nudge(u.events.oom) })
 				}
 				if got := u.killedForMemory(c.code); got != c.want {
