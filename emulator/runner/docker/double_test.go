@@ -101,6 +101,10 @@ func (d *double) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	says := func(v any) { _ = json.NewEncoder(w).Encode(v) }
+	if strings.HasPrefix(path, "/images/") { // that of sandboxes too
+		says(map[string]any{"Id": "sha256:1", "Config": map[string]any{}})
+		return
+	}
 	switch path {
 	case "/_ping":
 		w.Header().Set("Api-Version", "1.41")
@@ -121,8 +125,6 @@ func (d *double) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 		}
-	case "/images/i/json":
-		says(map[string]any{"Id": "sha256:1", "Config": map[string]any{}})
 	case "/containers/json":
 		says([]map[string]any{{"Id": doubleID, "Labels": map[string]string{"batch-local.container": "default"}}})
 	case "/containers/create":

@@ -137,25 +137,31 @@ func (d *Driver) Watch(ctx context.Context, changed func(runner.Availability)) {
 	d.engine.watch(ctx, changed)
 }
 
-// Close implements runner.Driver. When ctx is done it leaves what is left.
+// closeTime is how long the engine has at the most to take away what this process made for itself.
+const closeTime = 20 * time.Second
+
+// Close implements runner.Driver. When ctx is done, or closeTime over, it leaves what is left, and says so.
 func (d *Driver) Close(ctx context.Context, keep bool) error {
+	ctx, cancel := context.WithTimeout(ctx, closeTime)
+	defer cancel()
+	var errs []error
 	if !keep && d.options.Transient && d.engine.ready() {
 		if err := d.removeAttempts(ctx); err != nil {
-			d.log.Warn("what attempts left could not be removed", "error", err)
+			errs = append(errs, fmt.Errorf("what attempts left could not be removed: %w", err))
 		}
 	}
-	d.boxes.close(ctx, keep, d.engine.ready())
+	errs = append(errs, d.boxes.close(ctx, keep, d.engine.ready()))
 	if d.engine.ready() {
 		if err := d.closeLookers(ctx); err != nil {
-			d.log.Warn("containers that looked at volumes are left; the next start takes them away", "error", err)
+			errs = append(errs, fmt.Errorf("containers that looked at volumes are left; the next start takes them away: %w", err))
 		}
 	}
 	if !keep && d.options.Transient && d.engine.ready() {
 		if err := d.removeVolumes(ctx, labelVolume); err != nil {
-			d.log.Warn("disks and file systems of jobs are left; the next start takes them away", "error", err)
+			errs = append(errs, fmt.Errorf("disks and file systems of jobs are left; the next start takes them away: %w", err))
 		}
 	}
 	d.engine.stop()
 	d.kernel.close()
-	return d.client.Close()
+	return errors.Join(append(errs, d.client.Close())...)
 }

@@ -99,9 +99,14 @@ func (u *unit) stopLater() chan error {
 	return done
 }
 
+// lookTime is how long the engine may take to say how a container stands. Nothing else is done for the container meanwhile.
+const lookTime = 20 * time.Second
+
 // look reads how the container stands, and answers its end if that has come.
 func (u *unit) look(ctx context.Context) (*end, error) {
-	is, err := u.run.driver.client.ContainerInspect(ctx, u.id)
+	limited, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	is, err := u.run.driver.client.ContainerInspect(limited, u.id)
 	switch {
 	case cerrdefs.IsNotFound(err):
 		if err := u.close(ctx, time.Time{}); err != nil {

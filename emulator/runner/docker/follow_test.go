@@ -1,10 +1,48 @@
 package docker
 
 import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/docker/docker/client"
 )
+
+// An engineOf answers as the function does.
+type engineOf func(*http.Request) (*http.Response, error)
+
+// RoundTrip implements http.RoundTripper.
+func (f engineOf) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// driver is one that talks to it.
+func (f engineOf) driver(t *testing.T, o Options) *Driver {
+	c, err := client.NewClientWithOpts(client.WithHost("tcp://engine"), client.WithHTTPClient(&http.Client{Transport: f}), client.WithVersion("1.41"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &Driver{client: c, options: o, log: slog.New(slog.DiscardHandler)}
+	d.boxes = newSandboxes(d)
+	return d
+}
+
+// A look that the engine never answers does not keep a container from being stopped, which nobody does while somebody looks.
+func TestLookThatIsNotAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hangs := engineOf(func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		})
+		began := time.Now()
+		u := &unit{run: &run{driver: hangs.driver(t, Options{})}, id: "c"}
+		if e, err := u.look(t.Context()); e != nil || !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != lookTime {
+			t.Errorf("after %v: %+v, %v", time.Since(began), e, err)
+		}
+	})
+}
 
 // The engine's own state does not tell a memory kill that it hears of after the exit; its event does (spec/runtime.md 9).
 func TestMemoryKillToldAfterTheExit(t *testing.T) {

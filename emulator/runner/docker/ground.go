@@ -13,8 +13,10 @@ type ground struct {
 
 // prepare has the network, the image and the endpoint there.
 func (s *sandboxes) prepare(ctx context.Context) (g ground, err error) {
-	s.preparing.Lock()
-	defer s.preparing.Unlock()
+	if err := s.preparing.Acquire(ctx, 1); err != nil {
+		return g, err
+	}
+	defer s.preparing.Release(1)
 	if s.network == "" {
 		if s.image, err = s.pauseImage(ctx); err != nil {
 			return g, fmt.Errorf("import the image of sandboxes: %w", err)
@@ -37,8 +39,10 @@ func (s *sandboxes) pauseImage(ctx context.Context) (string, error) {
 
 // forgetEndpoint has the endpoint set up anew, because its container is no more. Sandboxes that are there do not know the way to the new one.
 func (s *sandboxes) forgetEndpoint(ctx context.Context, id string) {
-	s.preparing.Lock()
-	defer s.preparing.Unlock()
+	if s.preparing.Acquire(ctx, 1) != nil {
+		return
+	}
+	defer s.preparing.Release(1)
 	if s.relay.id != id {
 		return
 	}
@@ -56,9 +60,11 @@ func (s *sandboxes) forgetEndpoint(ctx context.Context, id string) {
 }
 
 // forget has network and image looked for again.
-func (s *sandboxes) forget() {
-	s.preparing.Lock()
-	defer s.preparing.Unlock()
+func (s *sandboxes) forget(ctx context.Context) {
+	if s.preparing.Acquire(ctx, 1) != nil {
+		return
+	}
+	defer s.preparing.Release(1)
 	s.network = ""
 }
 
@@ -68,7 +74,7 @@ func (s *sandboxes) reconnect(ctx context.Context, arch string) {
 	s.mu.Lock()
 	s.arch, s.machine = arch, ""
 	s.mu.Unlock()
-	s.forget()
+	s.forget(ctx)
 	if err := s.sweep(ctx, false); err != nil {
 		s.driver.log.Warn("left-over sandboxes could not be looked for", "error", err)
 	}

@@ -12,27 +12,54 @@ import (
 	"github.com/batch-local/batch-local/emulator/runner"
 )
 
-// Run implements runner.Driver.
+// Run implements runner.Driver. What is abandoned may be in the middle of a call that the engine never answers; it is waited for no longer than it takes to put
+// down what does not need the engine.
 func (d *Driver) Run(ctx context.Context, attempt runner.Attempt, report func(batch.Report)) error {
 	r := d.newRun(ctx, attempt, report)
-	defer r.close()
-	if err := d.engine.await(ctx); err != nil {
+	done := make(chan error, 1)
+	go func() {
+		err := r.bring(ctx)
+		r.close()
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-attempt.Abandon:
+	}
+	r.leaveAll(errAbandoned)
+	r.quit(errAbandoned)
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(putDownTime):
+		return errAbandoned
+	}
+}
+
+// putDownTime is how long a run that is abandoned may take to close what it has open.
+const putDownTime = time.Second
+
+// bring takes the attempt from wherever it is to its end.
+func (r *run) bring(ctx context.Context) error {
+	d := r.driver
+	if err := d.engine.await(r.coming); err != nil {
 		if !errors.Is(context.Cause(ctx), runner.ErrStop) {
 			return err
 		}
-		if there, _ := d.made.of(attempt.Attempt); !attempt.Ran && len(there.containers) == 0 { // there is nothing to stop
-			report(r.never())
+		if there, _ := d.made.of(r.attempt.Attempt); !r.attempt.Ran && len(there.containers) == 0 { // there is nothing to stop
+			r.report(r.never())
 			return nil
 		}
 		if _, err := r.there(r.asking); err != nil {
 			return err
 		}
 	}
-	err := r.prepare(ctx)
+	err := r.prepare(r.coming)
 	var f *failure
 	switch {
 	case errors.As(err, &f):
-		report(r.refusal(f))
+		r.report(r.refusal(f))
 		return nil
 	case err != nil && !errors.Is(context.Cause(ctx), runner.ErrStop): // what is to stop needs nothing prepared
 		return err
@@ -88,16 +115,6 @@ func (d *Driver) newRun(ctx context.Context, attempt runner.Attempt, report func
 	r.coming, r.halt = context.WithCancelCause(ctx)
 	r.asking, r.quit = context.WithCancelCause(context.WithoutCancel(ctx))
 	r.watching, r.unwatch = context.WithCancelCause(r.asking)
-	if attempt.Abandon != nil {
-		go func() {
-			select {
-			case <-attempt.Abandon:
-				r.leaveAll(errAbandoned)
-				r.quit(errAbandoned)
-			case <-r.asking.Done():
-			}
-		}()
-	}
 	return r
 }
 

@@ -9,6 +9,7 @@ import (
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/google/uuid"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/batch-local/batch-local/emulator/batch"
 )
@@ -51,7 +52,7 @@ type sandboxes struct {
 	ctx    context.Context // of what is made for all; ends when Close has waited long enough
 	cancel context.CancelFunc
 
-	preparing sync.Mutex
+	preparing *semaphore.Weighted // of one; who waits for it may give up
 	relay     *relayer
 	network   string // id of the network; empty: to be looked for
 	image     string
@@ -74,7 +75,7 @@ const idleHost = time.Minute
 func newSandboxes(d *Driver) *sandboxes {
 	s := &sandboxes{
 		driver: d, hosts: map[batch.HostID]*hostBox{}, spare: make(chan *sandbox, d.options.Sandboxes), live: map[string]*sandbox{}, names: map[string]int{},
-		relay: newRelayer(d),
+		preparing: semaphore.NewWeighted(1), relay: newRelayer(d),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s
@@ -329,7 +330,7 @@ func (s *sandboxes) make(ctx context.Context, of, hostName string) (*sandbox, er
 	hostName = s.claim(of, hostName)
 	box, err := s.tryMake(ctx, of, hostName)
 	if cerrdefs.IsNotFound(err) {
-		s.forget()
+		s.forget(ctx)
 		box, err = s.tryMake(ctx, of, hostName)
 	}
 	for end := time.Now().Add(ambiguousTime); isAmbiguous(err) && ctx.Err() == nil && time.Now().Before(end); {

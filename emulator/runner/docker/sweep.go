@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -79,8 +80,8 @@ func (s *sandboxes) remove(ctx context.Context, box *sandbox) {
 }
 
 // close removes the sandboxes and, if nothing is on it, the network, where there is an engine to ask. With keep, those that a task is in stay. When ctx is done
-// it leaves what is left.
-func (s *sandboxes) close(ctx context.Context, keep, engine bool) {
+// it leaves what is left, and says so.
+func (s *sandboxes) close(ctx context.Context, keep, engine bool) error {
 	s.mu.Lock()
 	s.closed = true
 	hosts := s.hosts
@@ -92,6 +93,9 @@ func (s *sandboxes) close(ctx context.Context, keep, engine bool) {
 		}
 	}
 	defer s.cancel()
+	if !engine {
+		s.cancel()
+	}
 	made := make(chan struct{})
 	go func() {
 		s.making.Wait()
@@ -105,7 +109,12 @@ func (s *sandboxes) close(ctx context.Context, keep, engine bool) {
 	}
 	s.relay.close()
 	if !engine {
-		return
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if n := len(s.live); n > 0 && !keep {
+			return fmt.Errorf("%d sandboxes are left on an engine that is away; the next start takes them away", n)
+		}
+		return nil
 	}
 	var removing sync.WaitGroup
 	for _, h := range hosts {
@@ -120,7 +129,8 @@ func (s *sandboxes) close(ctx context.Context, keep, engine bool) {
 	removing.Wait()
 	// Those that an earlier process made it may not know; and of those that may stay, the engine knows who is in them.
 	if err := s.sweep(ctx, !keep); err != nil {
-		s.driver.log.Warn("left-over sandboxes could not be looked for", "error", err)
+		return fmt.Errorf("sandboxes may be left; the next start takes them away: %w", err)
 	}
 	s.driver.removeNetwork(ctx, !keep)
+	return nil
 }
