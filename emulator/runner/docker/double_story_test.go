@@ -82,7 +82,7 @@ func breaksOff(t *testing.T, end func(d *double, logs *runnertest.Logs)) {
 	t.Helper()
 	d := newDouble(t)
 	d.answer["/containers/"+doubleID+"/attach"] = func(w http.ResponseWriter, _ *http.Request, _ int) bool {
-		d.attach(w, true)
+		d.attach(w, true, frame("line 0\n"))
 		return true
 	}
 	reports, done, logs := d.runs(t.Context(), nil)
@@ -142,6 +142,63 @@ func TestRemoveAgain(t *testing.T) {
 	defer d.mu.Unlock()
 	if d.asked[path] != 2 || d.asked["/volumes/v"] != 2 {
 		t.Errorf("removals of the container %d, of its volume %d", d.asked[path], d.asked["/volumes/v"])
+	}
+}
+
+// TestEndOfOutput: what a container printed last is read again when that fails, and when its connection may have broken off while it was started.
+func TestEndOfOutput(t *testing.T) {
+	const base = "/containers/" + doubleID
+	for name, script := range map[string]func(d *double){
+		"reading fails": func(d *double) {
+			d.answer[base+"/attach"] = func(w http.ResponseWriter, _ *http.Request, _ int) bool {
+				d.attach(w, true, frame("line 0\n"), []byte("no header of a frame"))
+				d.ends(0)
+				return true
+			}
+			d.answer[base+"/logs"] = func(w http.ResponseWriter, _ *http.Request, n int) bool {
+				switch n {
+				case 1:
+					return fails(w)
+				case 2:
+					panic(http.ErrAbortHandler)
+				}
+				return false
+			}
+		},
+		"the engine was away during the start": func(d *double) {
+			cut := make(chan struct{})
+			d.answer["/events"] = func(w http.ResponseWriter, _ *http.Request, n int) bool {
+				if n == 1 {
+					http.NewResponseController(w).Flush()
+					<-cut
+				}
+				return n == 1
+			}
+			d.answer[base+"/attach"] = func(w http.ResponseWriter, _ *http.Request, _ int) bool {
+				d.attach(w, true, frame("line 0\n"))
+				return true
+			}
+			d.answer[base+"/start"] = func(http.ResponseWriter, *http.Request, int) bool {
+				close(cut)
+				d.await("/containers/json", 3) // it is there again: each connection looks for left-over sandboxes, and the first for lookers
+				d.ends(0)
+				return false
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDouble(t)
+			script(d)
+			reports, done, logs := d.runs(t.Context(), nil)
+			<-reports
+			d.wantsEnd(reports, 0)
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+			if got, want := logs.Of("s").Text(runner.Stdout), []string{"line 0", "line 1", "line 2"}; !slices.Equal(got, want) {
+				t.Errorf("its log has %q, want %q", got, want)
+			}
+		})
 	}
 }
 

@@ -136,7 +136,7 @@ func (d *double) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 		d.events <- events.Message{Type: events.ContainerEventType, Action: events.ActionStart, TimeNano: time.Now().UnixNano(), Actor: events.Actor{ID: doubleID}}
 	case "/containers/" + doubleID + "/attach":
-		d.attach(w, false)
+		d.attach(w, false, frame("line 0\n"))
 	case "/containers/" + doubleID + "/logs":
 		for i := range 3 {
 			_, _ = w.Write(frame(fmt.Sprintf("%s line %d\n", time.Now().Format(time.RFC3339Nano), i)))
@@ -150,8 +150,8 @@ func (d *double) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// attach sends a line, and holds the connection until the container ends, unless it breaks off.
-func (d *double) attach(w http.ResponseWriter, breaks bool) {
+// attach sends what the container prints, and holds the connection until it ends, unless it breaks off.
+func (d *double) attach(w http.ResponseWriter, breaks bool, prints ...[]byte) {
 	c, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		d.t.Error(err)
@@ -159,7 +159,9 @@ func (d *double) attach(w http.ResponseWriter, breaks bool) {
 	}
 	defer c.Close()
 	fmt.Fprint(rw, "HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.raw-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n")
-	_, _ = rw.Write(frame("line 0\n"))
+	for _, p := range prints {
+		_, _ = rw.Write(p)
+	}
 	_ = rw.Flush()
 	if !breaks {
 		select {
@@ -167,6 +169,20 @@ func (d *double) attach(w http.ResponseWriter, breaks bool) {
 		case <-d.gone:
 		}
 	}
+}
+
+// await waits until something was asked so often.
+func (d *double) await(path string, n int) {
+	for range 500 {
+		d.mu.Lock()
+		asked := d.asked[path]
+		d.mu.Unlock()
+		if asked >= n {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	d.t.Errorf("%s was not asked for %d times", path, n)
 }
 
 // until waits for the container's end.

@@ -3,6 +3,7 @@ package docker
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -28,8 +29,10 @@ func (u *unit) follow() {
 		case <-u.events.happens:
 		case <-again:
 		case <-output: // its end may follow; else what brought the output broke off
-			output, again = nil, time.After(patience)
-			patience = min(2*patience, lastOutputTime)
+			if output = nil; again == nil {
+				again = time.After(patience)
+				patience = min(2*patience, lastOutputTime)
+			}
 			continue
 		case err := <-stopping:
 			// The engine answers when the container has stopped; the event of its end comes by itself.
@@ -58,7 +61,7 @@ func (u *unit) follow() {
 			u.resume()
 			output = u.output.done
 		case !isClosed(r.let) && d.engine.ready(): // when it is back it wakes everybody
-			d.log.Warn("a container could not be inspected; trying again", "container", u.id, "error", err, "pause", pause)
+			d.log.Warn("the end of a container could not be read; trying again", "container", u.id, "error", err, "pause", pause)
 			again = time.After(pause)
 			pause = min(2*pause, lastRetry)
 		}
@@ -198,8 +201,11 @@ func (u *unit) detach() {
 // aheadTime is how much earlier than the container its outputs may end, which it closes itself.
 const aheadTime = 5 * time.Millisecond
 
-// close waits until all that the container printed is in its log. If ctx is done before, the log stays open, for detach. A connection that broke looks like one
-// that came to its end, but it does so before the container's, whose time is zero if nobody knows it.
+// finishTries is how often the end of a container's output is read if that fails: the job has ended, and is not told to have until its log is whole.
+const finishTries = 8
+
+// close waits until all that the container printed is in its log. After an error it has not, and can be called again; the log stays open, also for detach. A
+// connection that broke looks like one that came to its end, but it does so before the container's, whose time is zero if nobody knows it.
 func (u *unit) close(ctx context.Context, finished time.Time) error {
 	d := u.run.driver
 	select {
@@ -219,6 +225,9 @@ func (u *unit) close(ctx context.Context, finished time.Time) error {
 		if err := u.record.finish(ctx); err != nil && !cerrdefs.IsNotFound(err) {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
+			}
+			if u.tries++; u.tries < finishTries && !cerrdefs.IsNotImplemented(err) { // by a log driver that does not read
+				return fmt.Errorf("read the end of its output: %w", err)
 			}
 			d.log.Warn("the end of a container's output could not be read", "container", u.id, "error", err)
 		}

@@ -40,6 +40,7 @@ type unit struct {
 	since    time.Time  // when it started
 	output   *output    // nil: it has not started
 	record   *recording // of a container that was taken over; nil otherwise
+	tries    int        // of reading its end
 	attached int64      // the connection of the engine when it was attached to
 	unfollow func()     // breaks the output off
 	forget   func()     // ends events
@@ -174,6 +175,7 @@ func (u *unit) know(id string) {
 // start attaches, so that nothing that is printed is missed, and starts the container.
 func (u *unit) start(ctx context.Context) error {
 	d := u.run.driver
+	u.attached = d.engine.connections.Load() // before: one that came meanwhile may not be the one that was attached to
 	conn, err := d.client.ContainerAttach(ctx, u.id, container.AttachOptions{Stream: true, Stdout: true, Stderr: true})
 	if err != nil {
 		return fail(cannotStart, "started", "3m0s", err)
@@ -193,7 +195,6 @@ func (u *unit) start(ctx context.Context) error {
 		return fail(cannotStart, "started", "3m0s", err)
 	}
 	u.started, u.events, u.forget = true, heard, forget
-	u.attached = d.engine.connections.Load()
 	u.since = startedAt(heard)
 	u.unfollow = conn.Close
 	u.openLog()
