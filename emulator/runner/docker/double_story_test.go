@@ -202,6 +202,31 @@ func TestEndOfOutput(t *testing.T) {
 	}
 }
 
+// TestStopAgain: a container that the engine cannot stop is stopped again, more and more rarely, until it has ended.
+func TestStopAgain(t *testing.T) {
+	d := newDouble(t)
+	began := time.Now()
+	d.answer["/containers/"+doubleID+"/stop"] = func(w http.ResponseWriter, _ *http.Request, n int) bool {
+		switch {
+		case time.Since(began) < time.Second:
+			return fails(w)
+		case n > 8:
+			t.Errorf("it was asked %d times in %v", n, time.Since(began))
+		}
+		d.ends(143)
+		w.WriteHeader(http.StatusNoContent)
+		return true
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	reports, done, _ := d.runs(ctx, nil)
+	<-reports
+	cancel(runner.ErrStop)
+	d.wantsEnd(reports, 143)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
 // TestAbandon: when nothing more is waited for, Run returns, whatever it was doing with an engine that answers no more; and Close does when its time is over.
 func TestAbandon(t *testing.T) {
 	const base = "/containers/" + doubleID

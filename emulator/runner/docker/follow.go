@@ -23,6 +23,7 @@ func (u *unit) follow() {
 		pause    = firstRetry
 		output   = u.output.done
 		patience = outputTime
+		stopTry  = firstRetry
 	)
 	for {
 		select {
@@ -37,8 +38,9 @@ func (u *unit) follow() {
 		case err := <-stopping:
 			// The engine answers when the container has stopped; the event of its end comes by itself.
 			if err != nil && !cerrdefs.IsNotFound(err) {
-				d.log.Warn("a container could not be stopped; trying again when the engine is back", "container", u.id, "error", err)
-				stopping = u.stopLater()
+				d.log.Warn("a container could not be stopped; trying again", "container", u.id, "error", err, "pause", stopTry)
+				stopping = u.stopLater(stopTry)
+				stopTry = min(2*stopTry, lastRetry)
 				continue
 			}
 			stopping = nil
@@ -85,12 +87,12 @@ func (u *unit) stop() chan error {
 	return done
 }
 
-// stopLater stops the container when the engine is there again.
-func (u *unit) stopLater() chan error {
+// stopLater stops the container after a pause, when the engine is there again.
+func (u *unit) stopLater(pause time.Duration) chan error {
 	done := make(chan error, 1)
 	go func() {
 		select {
-		case <-time.After(firstRetry):
+		case <-time.After(pause):
 		case <-u.run.asking.Done():
 		}
 		if err := u.run.driver.engine.await(u.run.asking); err != nil {
