@@ -131,7 +131,7 @@ func (d *double) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusCreated)
 		says(map[string]string{"Id": doubleID})
 	case "/containers/" + doubleID + "/json":
-		says(map[string]any{"Id": doubleID, "State": state, "Created": state.StartedAt, "Config": map[string]any{}, "HostConfig": map[string]any{"NetworkMode": "host"}})
+		says(map[string]any{"Id": doubleID, "State": state, "Created": state.StartedAt, "Config": map[string]any{}, "HostConfig": map[string]any{"NetworkMode": "host"}, "NetworkSettings": map[string]any{}})
 	case "/containers/" + doubleID + "/start":
 		w.WriteHeader(http.StatusNoContent)
 		d.events <- events.Message{Type: events.ContainerEventType, Action: events.ActionStart, TimeNano: time.Now().UnixNano(), Actor: events.Actor{ID: doubleID}}
@@ -197,6 +197,15 @@ func (d *double) until(r *http.Request) {
 // frame is a piece of standard output as engines send it.
 func frame(text string) []byte {
 	return append(binary.BigEndian.AppendUint32([]byte{1, 0, 0, 0}, uint32(len(text))), text...)
+}
+
+// answers has a path answered with what is JSON.
+func (d *double) answers(path string, v any) {
+	d.answer[path] = func(w http.ResponseWriter, r *http.Request, _ int) bool {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_ = json.NewEncoder(w).Encode(v)
+		return true
+	}
 }
 
 // fails answers with an error of the engine.
