@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -144,11 +145,12 @@ func (s *sandboxes) takeHost(ctx context.Context, t batch.Task) (*sandbox, error
 		h = &hostBox{ready: make(chan struct{})}
 		s.hosts[t.Host] = h
 		s.making.Go(func() {
-			box, err := s.make(s.ctx, string(t.Host), t.HostName) // whoever asked first may go away; the others still need it
+			box, err := s.make(s.ctx, t.Host, t.HostName) // whoever asked first may go away; the others still need it
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			if h.box, h.err = box, err; err == nil {
-				box.host = t.Host
+			h.box, h.err = box, err
+			if err == nil && s.live[box.id] != box && s.hosts[t.Host] == h { // it has ended meanwhile: whoever waits for it sees that, and takes another
+				delete(s.hosts, t.Host)
 			}
 			close(h.ready)
 		})
@@ -237,7 +239,7 @@ func (s *sandboxes) takeOwn(ctx context.Context, t batch.Task) (*sandbox, error)
 		s.mu.Lock()
 		s.filled = true
 		s.mu.Unlock()
-		return s.make(ctx, "task", t.HostName)
+		return s.make(ctx, "", t.HostName)
 	}
 	defer s.fill(t) // after the task has its own: the first one should not wait behind those to come
 	select {
@@ -248,7 +250,7 @@ func (s *sandboxes) takeOwn(ctx context.Context, t batch.Task) (*sandbox, error)
 		s.remove(ctx, box) // of another region
 	default:
 	}
-	return s.make(ctx, "task", t.HostName)
+	return s.make(ctx, "", t.HostName)
 }
 
 // fill makes sandboxes for tasks to come until there are enough, or enough on their way.
@@ -267,7 +269,7 @@ func (s *sandboxes) refill(t batch.Task) {
 	// Its name has to be chosen before its task is known, as the address of a real network interface has; the endpoint tells the task this one.
 	name := anotherName(t.HostName)
 	s.making.Go(func() {
-		box, err := s.make(s.ctx, "task", name)
+		box, err := s.make(s.ctx, "", name)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.coming--
@@ -324,18 +326,18 @@ func (s *sandboxes) hostOf(box *sandbox) *hostBox {
 	return nil
 }
 
-// make brings up a sandbox. Another emulator may remove the network that both use at the moment when nothing is on it; then it is made
+// make brings up a sandbox, of an instance or a task's own. Another emulator may remove the network that both use at the moment when nothing is on it; then it is made
 // once more.
-func (s *sandboxes) make(ctx context.Context, of, hostName string) (*sandbox, error) {
-	hostName = s.claim(of, hostName)
-	box, err := s.tryMake(ctx, of, hostName)
+func (s *sandboxes) make(ctx context.Context, host batch.HostID, hostName string) (*sandbox, error) {
+	hostName = s.claim(labelOf(host), hostName)
+	box, err := s.tryMake(ctx, host, hostName)
 	if cerrdefs.IsNotFound(err) {
 		s.forget(ctx)
-		box, err = s.tryMake(ctx, of, hostName)
+		box, err = s.tryMake(ctx, host, hostName)
 	}
 	for end := time.Now().Add(ambiguousTime); isAmbiguous(err) && ctx.Err() == nil && time.Now().Before(end); {
 		time.Sleep(firstRetry)
-		box, err = s.tryMake(ctx, of, hostName)
+		box, err = s.tryMake(ctx, host, hostName)
 	}
 	if err != nil {
 		s.mu.Lock()
@@ -346,15 +348,15 @@ func (s *sandboxes) make(ctx context.Context, of, hostName string) (*sandbox, er
 }
 
 // tryMake makes a sandbox. Of an instance there is one at most, by its name: one that an earlier process left is taken over.
-func (s *sandboxes) tryMake(ctx context.Context, of, hostName string) (*sandbox, error) {
+func (s *sandboxes) tryMake(ctx context.Context, of batch.HostID, hostName string) (*sandbox, error) {
 	ground, err := s.prepare(ctx)
 	if err != nil {
 		return nil, err
 	}
-	d := s.driver
+	d, label := s.driver, labelOf(of)
 	config := &container.Config{
 		Image: ground.image, Hostname: hostName, Cmd: ground.route,
-		Labels: map[string]string{labelInstance: d.options.Instance, labelSandbox: of},
+		Labels: map[string]string{labelInstance: d.options.Instance, labelSandbox: label},
 	}
 	host := &container.HostConfig{
 		NetworkMode: container.NetworkMode(ground.network),
@@ -366,13 +368,13 @@ func (s *sandboxes) tryMake(ctx context.Context, of, hostName string) (*sandbox,
 	if len(ground.route) > 0 {
 		host.CapAdd = []string{"NET_ADMIN"} // of the program that pauses alone; containers that join have their own
 	}
-	name := "batch-local-" + d.options.Instance + "-" + of
-	if of == "task" { // there are several, and none is looked for by its name
+	name := "batch-local-" + d.options.Instance + "-" + label
+	if of == "" { // there are several, and none is looked for by its name
 		name += "-" + uuid.NewString()[:8]
 	}
 	created, err := d.client.ContainerCreate(ctx, config, host, nil, nil, name)
 	id := created.ID
-	if cerrdefs.IsConflict(err) && of != "task" {
+	if cerrdefs.IsConflict(err) && of != "" {
 		id, err = name, nil
 	}
 	if err != nil {
@@ -384,10 +386,12 @@ func (s *sandboxes) tryMake(ctx context.Context, of, hostName string) (*sandbox,
 	}
 	is, err := d.client.ContainerInspect(ctx, id)
 	if err != nil {
-		s.remove(ctx, &sandbox{id: id})
+		if created.ID != "" { // else jobs may run in it
+			s.remove(ctx, &sandbox{id: id})
+		}
 		return nil, fmt.Errorf("inspect a sandbox: %w", err)
 	}
-	box := &sandbox{id: is.ID, name: hostName}
+	box := &sandbox{id: is.ID, name: hostName, host: of}
 	for _, n := range is.NetworkSettings.Networks { // it is on one
 		box.ipv4 = n.IPAddress
 	}
@@ -396,6 +400,11 @@ func (s *sandboxes) tryMake(ctx context.Context, of, hostName string) (*sandbox,
 	defer s.mu.Unlock()
 	s.live[box.id] = box
 	return box, nil
+}
+
+// labelOf is what a sandbox's label says.
+func labelOf(host batch.HostID) string {
+	return cmp.Or(string(host), "task")
 }
 
 // died is told that a sandbox has ended. If it was not us, whoever is in it has lost its host.
