@@ -14,6 +14,9 @@ import (
 	"github.com/docker/docker/api/types/image"
 )
 
+// pauseProgramPath is where it is in its image.
+const pauseProgramPath = "/pause"
+
 // pauseProgram is a static ELF executable: a header, one segment, the code.
 func pauseProgram(arch string) ([]byte, error) {
 	p, ok := pauseCode[arch]
@@ -56,7 +59,7 @@ func (d *Driver) pauseImage(ctx context.Context, arch string) (string, error) {
 	}
 	var layer bytes.Buffer
 	t := tar.NewWriter(&layer)
-	if err := t.WriteHeader(&tar.Header{Name: "pause", Mode: 0o755, Size: int64(len(program))}); err != nil {
+	if err := t.WriteHeader(&tar.Header{Name: pauseProgramPath[1:], Mode: 0o755, Size: int64(len(program))}); err != nil {
 		return "", err
 	}
 	if _, err := t.Write(program); err != nil {
@@ -65,7 +68,7 @@ func (d *Driver) pauseImage(ctx context.Context, arch string) (string, error) {
 	if err := t.Close(); err != nil {
 		return "", err
 	}
-	answer, err := d.client.ImageImport(ctx, image.ImportSource{Source: &layer, SourceName: "-"}, name, image.ImportOptions{Changes: []string{`ENTRYPOINT ["/pause"]`}})
+	answer, err := d.client.ImageImport(ctx, image.ImportSource{Source: &layer, SourceName: "-"}, name, image.ImportOptions{Changes: []string{`ENTRYPOINT ["` + pauseProgramPath + `"]`}})
 	if err != nil {
 		return "", err
 	}

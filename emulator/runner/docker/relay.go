@@ -64,6 +64,7 @@ func (r *relayer) gateway(ctx context.Context, network, image string) (netip.Add
 		return netip.Addr{}, fmt.Errorf("make the endpoint of tasks: %w", err)
 	}
 	r.id, r.ipv4 = id, ipv4
+	r.driver.boxes.leadAll(ctx, routeWords(ipv4)) // before anybody hears that the endpoint answers
 	r.runs.Go(func() { r.serve(id) })
 	return ipv4, nil
 }
@@ -124,7 +125,7 @@ func (r *relayer) serve(id string) {
 			r.driver.log.Warn("jobs find no credentials and no metadata endpoint", "reason", err)
 			r.answers(true)
 			return
-		case cerrdefs.IsNotFound(err) || cerrdefs.IsConflict(err): // removed, or stopped with its engine: the next sandbox has another
+		case cerrdefs.IsNotFound(err) || cerrdefs.IsConflict(err): // removed, or stopped with its engine
 			r.driver.boxes.forgetEndpoint(r.ctx, id)
 			return
 		}

@@ -4,10 +4,12 @@ import (
 	"context"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/events"
 	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/client"
 
 	"github.com/batch-local/batch-local/emulator/batch"
 	"github.com/batch-local/batch-local/emulator/endpoint"
@@ -47,6 +49,23 @@ func TestRelay(t *testing.T) {
 	}
 	job := batch.AttemptID{Job: batch.JobID(instance + "-0000"), Number: 1}
 	onHost := batch.Task{Attempt: job, Platform: batch.EC2, Host: "i-0123456789abcdef1", HostName: "ip-172-31-0-1"}
+	long := onHost
+	long.Attempt.Number = 2
+	long.Containers = []batch.Container{{Name: "default", Image: workload, Command: []string{"sleep", "1h"}, MemoryMiB: 64, MilliVCPU: 1000, LogStream: "s"}}
+	hold := func(t *testing.T) (end func(error)) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		runs, ended := make(chan struct{}, 2), make(chan error, 1)
+		go func() {
+			ended <- d.Run(ctx, runner.Attempt{Task: long, OpenLog: (&runnertest.Logs{}).Open}, func(batch.Report) { runs <- struct{}{} })
+		}()
+		<-runs
+		return func(how error) {
+			cancel(how)
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+		}
+	}
 	t.Run("on an instance", func(t *testing.T) { tell(t, d, onHost) })
 	t.Run("on Fargate", func(t *testing.T) {
 		tell(t, d, batch.Task{Attempt: job, Platform: batch.Fargate, HostName: "ip-10-0-0-1.ec2.internal"})
@@ -72,27 +91,64 @@ func TestRelay(t *testing.T) {
 		d = open()
 		tell(t, d, onHost)
 	})
-	t.Run("after its container was taken away", func(t *testing.T) {
-		ours := filters.NewArgs(filters.Arg("label", "batch-local.instance="+instance))
-		happens, _ := engine.Events(t.Context(), events.ListOptions{Filters: filters.NewArgs(filters.Arg("label", "batch-local.sandbox="+string(onHost.Host)), filters.Arg("event", "destroy"))})
-		all, err := engine.ContainerList(t.Context(), container.ListOptions{Filters: ours})
-		if err != nil {
+	t.Run("after its container was taken away, beside a job that runs on", func(t *testing.T) {
+		end := hold(t)
+		happens, _ := engine.Events(t.Context(), events.ListOptions{Filters: filters.NewArgs(filters.Arg("label", "batch-local.sandbox="+string(onHost.Host)), filters.Arg("event", "exec_start"))})
+		defer removeEndpoint(t, engine, instance)()
+		select {
+		case <-happens: // the instance's sandbox is told the way
+		case <-time.After(20 * time.Second):
+			t.Error("a sandbox in which a job runs is not told the way")
+		}
+		tell(t, d, onHost)
+		tell(t, d, batch.Task{Attempt: job, Platform: batch.Fargate, HostName: "ip-10-0-0-2.ec2.internal"}) // in one that was made before
+		end(runner.ErrStop)
+		if err := d.Remove(t.Context(), long.Attempt, false); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("after its container was taken away between two processes", func(t *testing.T) {
+		end := hold(t)
+		end(runner.ErrDetach)
+		if err := d.Close(context.Background(), true); err != nil {
 			t.Fatal(err)
 		}
-		for _, c := range all {
-			if c.Labels["batch-local.endpoint"] != "" {
-				if err := engine.ContainerRemove(t.Context(), c.ID, container.RemoveOptions{Force: true}); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-		<-happens // the instance's sandbox, which knew the way to that one
+		defer removeEndpoint(t, engine, instance)()
+		d = open()
 		tell(t, d, onHost)
+		if err := d.Remove(t.Context(), long.Attempt, false); err != nil {
+			t.Error(err)
+		}
 	})
 	if err := d.Close(context.Background(), false); err != nil {
 		t.Error(err)
 	}
 	if left := leftovers(t, engine, instance); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// removeEndpoint takes the container of an endpoint away, and has another take its address until the function that it answers is called.
+func removeEndpoint(t *testing.T, engine *client.Client, instance string) (free func()) {
+	t.Helper()
+	all, err := engine.ContainerList(t.Context(), container.ListOptions{Filters: filters.NewArgs(filters.Arg("label", "batch-local.instance="+instance), filters.Arg("label", "batch-local.endpoint"))})
+	if err != nil || len(all) != 1 {
+		t.Fatalf("%d endpoints: %v", len(all), err)
+	}
+	if err := engine.ContainerRemove(t.Context(), all[0].ID, container.RemoveOptions{Force: true}); err != nil {
+		t.Fatal(err)
+	}
+	of := all[0].NetworkSettings.Networks["batch-local"]
+	other, err := engine.ContainerCreate(t.Context(), &container.Config{Image: workload, Cmd: []string{"sleep", "1h"}}, &container.HostConfig{NetworkMode: container.NetworkMode(of.NetworkID)}, nil, nil, "")
+	if err == nil {
+		err = engine.ContainerStart(t.Context(), other.ID, container.StartOptions{})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := engine.ContainerRemove(t.Context(), other.ID, container.RemoveOptions{Force: true}); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -22,7 +22,9 @@ type sandbox struct {
 	name string       // of the host, as containers in it see it
 	host batch.HostID // empty: a task's own
 
-	inside map[*run]struct{} // sandboxes.mu guards it
+	// sandboxes.mu guards these.
+	inside map[*run]struct{}
+	route  []string // the newest one to the endpoint
 }
 
 // extraHosts has the engine's machine be known to containers by the name that Docker Desktop gives it (decisions, behaviour 8).
@@ -48,7 +50,8 @@ type sandboxes struct {
 	live   map[string]*sandbox // that this process made or took over, by id
 	names  map[string]int      // how many have that name, or are to have it
 
-	machine string // the address of the engine's machine; empty: not known
+	route   []string // to the endpoint as it is now
+	machine string   // the address of the engine's machine; empty: not known
 
 	ctx    context.Context // of what is made for all; ends when Close has waited long enough
 	cancel context.CancelFunc
@@ -66,8 +69,6 @@ type hostBox struct {
 	err     error
 	users   int
 	expires *time.Timer
-	// astray says that its route leads to an endpoint that is no more. No further task is to find it.
-	astray bool
 }
 
 // idleHost is how long an instance's sandbox stays without a task.
@@ -127,14 +128,14 @@ func (s *sandboxes) takeOver(ctx context.Context, t batch.Task, r *run, id strin
 		s.driver.log.Warn("the sandbox of a job that was taken over is not there", "attempt", t.Attempt, "error", err)
 		return nil
 	}
-	box := &sandbox{id: is.ID, name: is.Config.Hostname, inside: map[*run]struct{}{r: {}}}
+	box := &sandbox{id: is.ID, name: is.Config.Hostname, inside: map[*run]struct{}{r: {}}, route: is.Config.Cmd}
 	for _, n := range is.NetworkSettings.Networks { // it is on one
 		box.ipv4 = n.IPAddress
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.live[box.id] = box
 	s.names[box.name]++
+	s.mu.Unlock()
+	s.lives(ctx, box)
 	return box
 }
 
@@ -183,11 +184,7 @@ func (s *sandboxes) leave(host batch.HostID, h *hostBox) {
 	if h.users > 0 || s.closed || s.hosts[host] != h {
 		return
 	}
-	idle := idleHost
-	if h.astray {
-		idle = 0
-	}
-	h.expires = time.AfterFunc(idle, func() { s.expire(host, h) })
+	h.expires = time.AfterFunc(idleHost, func() { s.expire(host, h) })
 }
 
 // expire removes the sandbox of an instance if nobody is in it.
@@ -205,20 +202,6 @@ func (s *sandboxes) expire(host batch.HostID, h *hostBox) {
 	s.mu.Unlock()
 	if mine && h.box != nil {
 		s.remove(s.ctx, h.box)
-	}
-}
-
-// stray has no further task find the sandboxes of instances that have a route to an endpoint which is no more. Those that nobody is in go at once.
-func (s *sandboxes) stray() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for host, h := range s.hosts {
-		h.astray = true
-		if h.users == 0 && !s.closed {
-			s.making.Go(func() { s.expire(host, h) })
-			continue
-		}
-		s.driver.log.Warn("the endpoint of tasks is a new one; jobs on an instance find it when those that run there now have ended", "instance", host)
 	}
 }
 
@@ -391,14 +374,12 @@ func (s *sandboxes) tryMake(ctx context.Context, of batch.HostID, hostName strin
 		}
 		return nil, fmt.Errorf("inspect a sandbox: %w", err)
 	}
-	box := &sandbox{id: is.ID, name: hostName, host: of}
+	box := &sandbox{id: is.ID, name: hostName, host: of, route: is.Config.Cmd}
 	for _, n := range is.NetworkSettings.Networks { // it is on one
 		box.ipv4 = n.IPAddress
 	}
 	s.findMachine(ctx, id)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.live[box.id] = box
+	s.lives(ctx, box)
 	return box, nil
 }
 
