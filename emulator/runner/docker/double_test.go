@@ -23,10 +23,11 @@ import (
 
 // A double answers as an engine does that has one image and one container, until a test has it do otherwise: for what real engines do rarely.
 type double struct {
-	t      *testing.T
-	client *client.Client
-	events chan events.Message
-	gone   chan struct{} // closed at the end
+	t       *testing.T
+	client  *client.Client
+	network string // that the container is on
+	events  chan events.Message
+	gone    chan struct{} // closed at the end
 
 	mu     sync.Mutex
 	state  container.State
@@ -43,7 +44,7 @@ func newDouble(t *testing.T) *double {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &double{t: t, events: make(chan events.Message, 8), gone: make(chan struct{}), ended: make(chan struct{}), asked: map[string]int{}, answer: map[string]func(http.ResponseWriter, *http.Request, int) bool{}}
+	d := &double{t: t, network: "host", events: make(chan events.Message, 8), gone: make(chan struct{}), ended: make(chan struct{}), asked: map[string]int{}, answer: map[string]func(http.ResponseWriter, *http.Request, int) bool{}}
 	d.state = container.State{Status: "running", Running: true, StartedAt: time.Now().Format(time.RFC3339Nano)}
 	server := &http.Server{Handler: d}
 	go server.Serve(l)
@@ -131,7 +132,7 @@ func (d *double) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusCreated)
 		says(map[string]string{"Id": doubleID})
 	case "/containers/" + doubleID + "/json":
-		says(map[string]any{"Id": doubleID, "State": state, "Created": state.StartedAt, "Config": map[string]any{}, "HostConfig": map[string]any{"NetworkMode": "host"}, "NetworkSettings": map[string]any{}})
+		says(map[string]any{"Id": doubleID, "State": state, "Created": state.StartedAt, "Config": map[string]any{}, "HostConfig": map[string]any{"NetworkMode": d.network}, "NetworkSettings": map[string]any{}})
 	case "/containers/" + doubleID + "/start":
 		w.WriteHeader(http.StatusNoContent)
 		d.events <- events.Message{Type: events.ContainerEventType, Action: events.ActionStart, TimeNano: time.Now().UnixNano(), Actor: events.Actor{ID: doubleID}}

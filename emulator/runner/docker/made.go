@@ -16,8 +16,8 @@ type made struct {
 type things struct {
 	containers, volumes []string
 	gpus                map[string][]int // by container
-	// adopted says that an earlier process may have made more.
-	adopted bool
+	// more says that there may be more, which only labels tell: an earlier process made it, or the engine did without our hearing of it.
+	more bool
 }
 
 func (m *made) change(id batch.AttemptID, f func(*things)) {
@@ -33,6 +33,11 @@ func (m *made) change(id batch.AttemptID, f func(*things)) {
 
 func (m *made) container(id batch.AttemptID, container string) {
 	m.change(id, func(t *things) { t.containers = append(t.containers, container) })
+}
+
+// unsure notes that something may have been made for an attempt.
+func (m *made) unsure(id batch.AttemptID) {
+	m.change(id, func(t *things) { t.more = true })
 }
 
 func (m *made) volume(id batch.AttemptID, volume string) {

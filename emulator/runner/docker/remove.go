@@ -17,7 +17,7 @@ import (
 func (d *Driver) Remove(ctx context.Context, attempt batch.AttemptID, failed bool) error {
 	there, err := d.thingsOf(ctx, attempt)
 	if err != nil {
-		d.made.change(attempt, func(t *things) { t.adopted = true })
+		d.made.unsure(attempt)
 		return err
 	}
 	keep := d.options.KeepContainers == "always" || d.options.KeepContainers == "failed" && failed
@@ -42,7 +42,7 @@ func (d *Driver) Remove(ctx context.Context, attempt batch.AttemptID, failed boo
 		}
 	}
 	if len(errs) > 0 { // the next try asks the engine what is left
-		d.made.change(attempt, func(t *things) { t.adopted = true })
+		d.made.unsure(attempt)
 	}
 	return errors.Join(errs...)
 }
@@ -50,7 +50,7 @@ func (d *Driver) Remove(ctx context.Context, attempt batch.AttemptID, failed boo
 // thingsOf are what an attempt has on the engine: what this process made, or what carries its labels.
 func (d *Driver) thingsOf(ctx context.Context, attempt batch.AttemptID) (things, error) {
 	known, ok := d.made.take(attempt)
-	if ok && !known.adopted || !d.engine.ready() { // without an engine nothing was made, and there is nobody to ask
+	if ok && !known.more || !d.engine.ready() { // without an engine nothing was made, and there is nobody to ask
 		return known, nil
 	}
 	its := ours(d.options.Instance, of(attempt)...)
@@ -109,7 +109,7 @@ func (d *Driver) List(ctx context.Context) ([]batch.AttemptID, error) {
 		add(v.Labels)
 	}
 	for _, id := range ids { // this process knows only what it made itself
-		d.made.change(id, func(t *things) { t.adopted = true })
+		d.made.unsure(id)
 	}
 	return ids, nil
 }

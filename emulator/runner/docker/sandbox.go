@@ -128,6 +128,13 @@ func (s *sandboxes) takeOver(ctx context.Context, t batch.Task, r *run, id strin
 		s.driver.log.Warn("the sandbox of a job that was taken over is not there", "attempt", t.Attempt, "error", err)
 		return nil
 	}
+	s.mu.Lock()
+	if box := s.live[is.ID]; box != nil { // this process made it: the start was not answered
+		defer s.mu.Unlock()
+		box.inside[r] = struct{}{}
+		return box
+	}
+	s.mu.Unlock()
 	box := &sandbox{id: is.ID, name: is.Config.Hostname, inside: map[*run]struct{}{r: {}}, route: is.Config.Cmd}
 	for _, n := range is.NetworkSettings.Networks { // it is on one
 		box.ipv4 = n.IPAddress

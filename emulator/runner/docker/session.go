@@ -51,7 +51,7 @@ func (r *run) adopted(u *unit, is container.InspectResponse) {
 		}
 	}
 	r.driver.made.change(r.attempt.Attempt, func(t *things) {
-		t.adopted = true
+		t.more = true
 		t.give(u.container.Name, gpus)
 	})
 	known := endpoint.Known(is.Config.Env)

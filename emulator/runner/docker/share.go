@@ -213,5 +213,5 @@ func (r *run) leave() {
 func (r *run) goesOn() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return !r.lost && slices.ContainsFunc(r.units, func(u *unit) bool { return u.started && u.progress.state != ended })
+	return !r.lost && slices.ContainsFunc(r.units, func(u *unit) bool { return (u.started || u.unsure) && u.progress.state != ended })
 }

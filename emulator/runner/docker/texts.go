@@ -63,6 +63,11 @@ func fail(name, stage, limit string, err error) error {
 	return &failure{name, daemonText(err)}
 }
 
+// unanswered says whether the engine may have done what it was asked for, or do it still.
+func unanswered(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || unreachable(err)
+}
+
 // unreachable says whether it is the connection that failed, not the engine that refused.
 func unreachable(err error) bool {
 	text := err.Error()

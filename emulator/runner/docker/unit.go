@@ -35,6 +35,7 @@ type unit struct {
 	name     string // on the engine
 	id       string // run.mu guards it for others
 	started  bool
+	unsure   bool // the engine was asked to start it, and nobody knows whether it did
 	stopping bool // we want it to end
 	events   *listener
 	since    time.Time  // when it started
@@ -134,8 +135,8 @@ func (u *unit) create(ctx context.Context, want asked) error {
 	case cerrdefs.IsConflict(err):
 		return u.conflict(ctx)
 	}
-	if limited.Err() != nil { // the engine may make it all the same; then only its labels tell whose it is
-		d.made.change(r.attempt.Attempt, func(t *things) { t.adopted = true })
+	if unanswered(err) { // the engine may make it all the same
+		d.made.unsure(r.attempt.Attempt)
 	}
 	if f := mountFailure(r.attempt.Task, err); f != nil {
 		return f
@@ -184,10 +185,9 @@ func (u *unit) start(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(u.run.asking, startTime)
 	defer cancel()
 	// From here on a stop is a stop of the container: a start that is taken back in the middle leaves nobody knowing what is.
-	if ctx.Err() == nil {
+	if err = ctx.Err(); err == nil {
 		err = d.client.ContainerStart(limited, u.id, container.StartOptions{})
-	} else {
-		err = ctx.Err()
+		u.unsure = err != nil && unanswered(err)
 	}
 	if err != nil {
 		forget()
