@@ -296,7 +296,8 @@ func (s *sandboxes) give(ctx context.Context, box *sandbox, r *run, goesOn bool)
 	}
 }
 
-// replace forgets a sandbox that turned out to be gone.
+// replace forgets a sandbox that turned out to be gone. Those that wait for a task may have gone with it, as when the engine started anew, so the next task
+// gets a new one.
 func (s *sandboxes) replace(ctx context.Context, box *sandbox) {
 	if box.host != "" {
 		if h := s.hostOf(box); h != nil {
@@ -304,6 +305,14 @@ func (s *sandboxes) replace(ctx context.Context, box *sandbox) {
 		}
 	}
 	s.remove(ctx, box)
+	for {
+		select {
+		case box := <-s.spare:
+			s.remove(ctx, box)
+		default:
+			return
+		}
+	}
 }
 
 // hostOf is the instance whose sandbox that is; nil if it has another by now.

@@ -65,6 +65,31 @@ func TestLostSandbox(t *testing.T) {
 	}
 }
 
+// TestLostSpares: sandboxes that waited for a task and are no more keep none from starting.
+func TestLostSpares(t *testing.T) {
+	engine := realEngine(t)
+	instance := newInstance()
+	d, err := docker.New(docker.Options{Instance: instance, Sandboxes: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close(context.Background(), false)
+	task := batch.Task{Attempt: batch.AttemptID{Job: batch.JobID(instance + "-0000"), Number: 1}, Platform: batch.Fargate, HostName: "ip-10-0-0-1.ec2.internal"}
+	printed(t, d, task, "host")
+	awaitSandboxes(t, engine, instance, 3)
+	all, err := engine.ContainerList(t.Context(), container.ListOptions{Filters: filters.NewArgs(filters.Arg("label", "batch-local.instance="+instance), filters.Arg("label", "batch-local.sandbox=task"))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range all {
+		kill(t, engine, c.ID)
+	}
+	task.Attempt.Number++
+	if name := printed(t, d, task, "host"); !strings.HasPrefix(name, "ip-10-0-") {
+		t.Errorf("it is on %q", name)
+	}
+}
+
 // TestHostNames is runtime.md 2.8: each Fargate task has a host name of its own, also in a sandbox that was made ahead of it, and its metadata tells the
 // same one.
 func TestHostNames(t *testing.T) {
