@@ -74,16 +74,13 @@ func (r *relayer) name() string { return "batch-local-" + r.driver.options.Insta
 // make brings up the container. One that an earlier process left is taken over: sandboxes have routes to it.
 func (r *relayer) make(ctx context.Context, network, image string) (id string, ipv4 netip.Addr, err error) {
 	d := r.driver
-	created, err := d.client.ContainerCreate(ctx,
-		&container.Config{Image: image, Labels: map[string]string{labelInstance: d.options.Instance, labelEndpoint: relay.Address}},
-		&container.HostConfig{
-			NetworkMode: container.NetworkMode(network),
-			LogConfig:   container.LogConfig{Type: "none"},
-			CapDrop:     []string{"ALL"}, CapAdd: []string{"NET_ADMIN", "NET_BIND_SERVICE"},
-		}, nil, nil, r.name())
-	id = created.ID
+	id, err = r.create(ctx, network, image)
 	if cerrdefs.IsConflict(err) {
-		id, err = r.name(), nil
+		id = r.name()
+		if err = d.client.ContainerStart(ctx, id, container.StartOptions{}); err != nil { // on a network that is no more, for one
+			d.boxes.remove(ctx, &sandbox{id: id})
+			id, err = r.create(ctx, network, image)
+		}
 	}
 	if err == nil {
 		err = d.client.ContainerStart(ctx, id, container.StartOptions{})
@@ -101,6 +98,18 @@ func (r *relayer) make(ctx context.Context, network, image string) (id string, i
 		}
 	}
 	return is.ID, ipv4, nil
+}
+
+// create makes the container.
+func (r *relayer) create(ctx context.Context, network, image string) (id string, err error) {
+	made, err := r.driver.client.ContainerCreate(ctx,
+		&container.Config{Image: image, Labels: map[string]string{labelInstance: r.driver.options.Instance, labelEndpoint: relay.Address}},
+		&container.HostConfig{
+			NetworkMode: container.NetworkMode(network),
+			LogConfig:   container.LogConfig{Type: "none"},
+			CapDrop:     []string{"ALL"}, CapAdd: []string{"NET_ADMIN", "NET_BIND_SERVICE"},
+		}, nil, nil, r.name())
+	return made.ID, err
 }
 
 // serve keeps a relay in the container and answers what it hands on, until the end or until the container is gone.

@@ -3,12 +3,15 @@ package docker_test
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/events"
 	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/client"
 
 	"github.com/batch-local/batch-local/emulator/batch"
@@ -120,6 +123,41 @@ func TestRelay(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	if err := d.Close(context.Background(), false); err != nil {
+		t.Error(err)
+	}
+	if left := leftovers(t, engine, instance); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// TestEndpointWithoutItsNetwork: an endpoint that an earlier process left is of no use when the network that it was on is gone.
+func TestEndpointWithoutItsNetwork(t *testing.T) {
+	engine := realEngine(t)
+	instance := newInstance()
+	gone, err := engine.NetworkCreate(t.Context(), instance, network.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	labels := map[string]string{"batch-local.instance": instance, "batch-local.endpoint": "169.254.170.2"}
+	left, err := engine.ContainerCreate(t.Context(), &container.Config{Image: workload, Cmd: []string{"exit", "0"}, Labels: labels}, &container.HostConfig{NetworkMode: container.NetworkMode(gone.ID)}, nil, nil, "batch-local-"+instance+"-endpoint")
+	if err == nil {
+		err = engine.NetworkRemove(t.Context(), gone.ID)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := docker.New(docker.Options{Instance: instance, Sandboxes: 1, Endpoint: endpoint.New(endpoint.Options{})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	task := batch.Task{Attempt: batch.AttemptID{Job: batch.JobID(instance + "-0000"), Number: 1}, Platform: batch.EC2, Host: "i-0123456789abcdef4", HostName: "ip-172-31-0-4"}
+	if name := printed(t, d, task, "host"); !strings.HasPrefix(name, task.HostName) {
+		t.Errorf("it is on %q", name)
+	}
+	if _, err := engine.ContainerInspect(t.Context(), left.ID); !cerrdefs.IsNotFound(err) {
+		t.Errorf("the endpoint that was left: %v", err)
+	}
 	if err := d.Close(context.Background(), false); err != nil {
 		t.Error(err)
 	}
