@@ -142,7 +142,8 @@ func (d *Driver) mountKept(ctx context.Context, t batch.Task, v api.EksVolume, m
 		folder, err = d.hostPath(ctx, t, api.Value(v.HostPath.Path))
 	} else {
 		readOnly = readOnly || api.Value(v.PersistentVolumeClaim.ReadOnly)
-		folder, err = d.disk(ctx, "pvc", t.Pod.Namespace+"-"+api.Value(v.PersistentVolumeClaim.ClaimName))
+		// The name of a namespace has no dot, so no two pairs are the same.
+		folder, err = d.disk(ctx, "pvc", t.Pod.Namespace+"."+api.Value(v.PersistentVolumeClaim.ClaimName))
 	}
 	if sub := api.Value(m.SubPath); sub != "" && err == nil {
 		if err = checkSubPath(sub); err == nil {

@@ -121,7 +121,7 @@ func TestReproduceWhole(t *testing.T) {
 		{Name: new("secret"), Secret: &api.EksSecret{SecretName: new("s")}},
 	}}}
 	task.Containers = []batch.Container{{Name: "b", Image: "image", GPUs: 1, MilliVCPU: 1000, MemoryMiB: 4, Kubernetes: k}}
-	rest := []string{"--gpus", "1", "--volume", "/of/batch-local-x-pvc-n-c/sub:/claim", "--volume", "/of/batch-local-x-disk-" + d12(sha256.Sum256([]byte("e"))) + ":/node:ro",
+	rest := []string{"--gpus", "1", "--volume", "/of/batch-local-x-pvc-n.c/sub:/claim", "--volume", "/of/batch-local-x-disk-" + d12(sha256.Sum256([]byte("e"))) + ":/node:ro",
 		"--mount", "type=volume,target=/disk,volume-nocopy", "--tmpfs", "/memory:rw,exec,mode=1777,size=4096", "image"}
 	around := []string{"--pull", "never", "--network", "host"}
 	limits := []string{"--memory", "4m", "--memory-swap", "4m", "--cpu-shares", "1024"}

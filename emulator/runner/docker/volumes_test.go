@@ -1,12 +1,20 @@
 package docker
 
 import (
+	"encoding/json"
 	"errors"
+	"io"
+	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/volume"
+
+	"github.com/batch-local/batch-local/emulator/api"
+	"github.com/batch-local/batch-local/emulator/batch"
 )
 
 // TestBind: of what a job calls its folders, the engine reads nothing but the folder that was looked at, and a target (decisions, behaviours 5 and 6).
@@ -41,5 +49,29 @@ func TestBind(t *testing.T) {
 		case test.want == "" && (len(host.Binds) > 0 || !errors.As(err, &f) || !strings.HasPrefix(f.reason(), "CannotCreateContainerError: Error response from daemon: invalid volume specification: '"+test.source+":"+test.target)):
 			t.Errorf("%s on %s: %q, %v, want none of it", test.source, test.target, host.Binds, err)
 		}
+	}
+}
+
+// TestClaimsOfNamespaces: no two claims are one volume, however their names are cut (spec/runtime.md 5.2).
+func TestClaimsOfNamespaces(t *testing.T) {
+	made := map[string]bool{}
+	d := engineOf(func(r *http.Request) (*http.Response, error) {
+		var asked volume.CreateOptions
+		if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
+			return nil, err
+		}
+		made[asked.Name] = true
+		return &http.Response{StatusCode: http.StatusCreated, Body: io.NopCloser(strings.NewReader(`{"Mountpoint":"/of/v"}`)), Request: r}, nil
+	}).driver(t, Options{Instance: "x"})
+	pairs := [][2]string{{"a", "b-c"}, {"a-b", "c"}, {"a", "b.c"}}
+	for _, p := range pairs {
+		v := api.EksVolume{PersistentVolumeClaim: &api.EksPersistentVolumeClaim{ClaimName: new(p[1])}}
+		err := d.mountKept(t.Context(), batch.Task{Pod: &batch.Pod{Namespace: p[0]}}, v, api.EksContainerVolumeMount{MountPath: new("/v")}, &container.HostConfig{})
+		if err != nil {
+			t.Errorf("%s of %s: %v", p[1], p[0], err)
+		}
+	}
+	if len(made) != len(pairs) {
+		t.Errorf("%d claims are the volumes %v", len(pairs), slices.Sorted(maps.Keys(made)))
 	}
 }
