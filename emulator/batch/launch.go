@@ -40,7 +40,7 @@ func (s *State) TaskOf(j *Job) (Task, bool) {
 		Definition:  d.ARN,
 	}
 	if i := s.instances[a.Host]; i != nil {
-		t.HostType = i.Type
+		t.HostType, t.HostLaunchedAt = i.Type, i.LaunchedAt
 	}
 	if e := s.environments.all[a.Environment]; e != nil && e.Detail.ComputeResources != nil && a.Host != "" {
 		t.HostRole = api.Value(e.Detail.ComputeResources.InstanceRole)

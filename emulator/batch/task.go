@@ -20,6 +20,8 @@ type Task struct {
 	Host HostID
 	// HostType is its instance type, HostRole the instance role or profile as its compute environment has it, a name or an ARN; empty is not known, or none.
 	HostType, HostRole string
+	// HostLaunchedAt is when it was launched, in Unix milliseconds; 0 is not known.
+	HostLaunchedAt int64
 	// OwnNetwork says that the task does not share its host's network: nodes of a multi-node job.
 	OwnNetwork bool
 	// HostName is what the containers see as their host's name.

@@ -165,7 +165,7 @@ func (i instance) identity() identityBody {
 	t := i.task
 	return identityBody{
 		AccountID: t.Scope.Account, Architecture: architecture(), AvailabilityZone: t.Scope.Region + "a", ImageID: instanceImage, InstanceID: string(t.Host),
-		InstanceType: t.HostType, PendingTime: instant(time.Now()), PrivateIP: i.ipv4.String(), Region: t.Scope.Region, Version: "2017-09-30",
+		InstanceType: t.HostType, PendingTime: instant(time.UnixMilli(t.HostLaunchedAt)), PrivateIP: i.ipv4.String(), Region: t.Scope.Region, Version: "2017-09-30",
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -23,6 +24,7 @@ type imds struct {
 
 func newIMDS(t *testing.T, change func(*batch.Task)) imds {
 	task := onEC2()
+	task.HostLaunchedAt = time.Date(2026, 1, 2, 3, 4, 5, 6e6, time.UTC).UnixMilli()
 	task.Host, task.HostName, task.HostType, task.HostRole = "i-0123456789abcdef0", "ip-172-31-4-5", "c5.large", "arn:aws:iam::111122223333:instance-profile/path/worker"
 	if change != nil {
 		change(&task)
@@ -89,6 +91,9 @@ func TestInstance(t *testing.T) {
 		if text, _ := identity[name].(string); text == "" {
 			t.Errorf("the identity document has no %s: %v", name, identity)
 		}
+	}
+	if got, want := identity["pendingTime"], "2026-01-02T03:04:05Z"; got != want { // its instance's, whenever it is asked for
+		t.Errorf("the instance was launched at %v, want %v", got, want)
 	}
 	if w := i.ask("POST", "/latest/meta-data/"); w.Code != http.StatusMethodNotAllowed {
 		t.Errorf("POST: %d", w.Code)
