@@ -31,7 +31,7 @@
 //	shm KEY [TEXT]      a segment of System V: put a text there, or wait for it and print it
 //	args TEXT...        print each as Go writes it     cgroup NAME...     print the first of these files of the cgroup
 //	fill FILE MIB       write so much into a file
-//	fluent SOCKET       listen there, print what can be printed of what comes, for ever
+//	fluent SOCKET       listen there, print what can be printed of what comes, until SIGTERM and the senders' end
 //
 // ADDR, NAME of lookup and URL of ask may have variables: connect '$MAIN:7000' hello.
 package main

@@ -1,14 +1,19 @@
 package main
 
 import (
+	"bufio"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 	"unsafe"
@@ -141,35 +146,49 @@ func sharedMemory(key string, text []string) error {
 	return nil
 }
 
-// fluent listens where a router of logs does and prints what can be printed of all that comes, a line for each run of such characters.
+// fluent listens where a router of logs does and prints what can be printed of all that comes, a line for each run of such characters. SIGTERM ends it with
+// 0, but as of a router not before it has read what those have sent who are no longer there.
 func fluent(path string) error {
 	l, err := net.Listen("unix", path)
 	if err != nil {
 		return err
 	}
+	term := make(chan os.Signal, 1)
+	signal.Notify(term, syscall.SIGTERM)
+	go func() {
+		<-term
+		l.(*net.UnixListener).SetDeadline(time.Now().Add(100 * time.Millisecond)) // who is at the door may come in
+	}()
+	var reading sync.WaitGroup
+	defer reading.Wait()
 	for {
 		c, err := l.Accept()
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
-		go func() {
-			var word []byte
-			one := make([]byte, 1)
-			for {
-				_, err := c.Read(one)
-				if err == nil && one[0] >= ' ' && one[0] < 0x7f {
-					word = append(word, one[0])
-					continue
-				}
-				if len(word) > 1 {
-					fmt.Println(string(word))
-				}
-				word = nil
-				if err != nil {
-					return
-				}
-			}
-		}()
+		reading.Go(func() { printable(c) })
+	}
+}
+
+func printable(from io.Reader) {
+	var word []byte
+	bytes := bufio.NewReader(from)
+	for {
+		b, err := bytes.ReadByte()
+		if err == nil && b >= ' ' && b < 0x7f {
+			word = append(word, b)
+			continue
+		}
+		if len(word) > 1 {
+			fmt.Println(string(word))
+		}
+		word = nil
+		if err != nil {
+			return
+		}
 	}
 }
 
