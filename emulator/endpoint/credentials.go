@@ -43,7 +43,7 @@ func (s *Server) serveCredentials(w http.ResponseWriter, r *http.Request, reques
 		fail(http.StatusBadRequest, "InvalidIdInRequest", request+": Credentials not found")
 		return
 	}
-	c, ok, ever := l.get(r.Context())
+	c, ok, ever := l.get()
 	switch {
 	case ok:
 		writeJSON(w, http.StatusOK, credentialsBody{c.RoleARN, c.AccessKeyID, c.SecretAccessKey, c.Token, c.Expiration.UTC().Format(time.RFC3339)})

@@ -1,6 +1,7 @@
 package endpoint_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -19,18 +20,33 @@ type fake struct {
 	stats string
 	later []string // statistics, one for each question after the first
 	err   error
-	asked int // for statistics
+	takes time.Duration // to answer
+	asked int           // for statistics
 }
 
-func (f *fake) Facts(context.Context) (endpoint.Facts, error) { return f.facts, f.err }
+func (f *fake) Facts(ctx context.Context) (endpoint.Facts, error) {
+	return f.facts, cmp.Or(f.err, f.wait(ctx))
+}
 
-func (f *fake) Stats(context.Context) (json.RawMessage, error) {
+func (f *fake) wait(ctx context.Context) error {
+	if f.takes == 0 {
+		return nil
+	}
+	select {
+	case <-time.After(f.takes):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (f *fake) Stats(ctx context.Context) (json.RawMessage, error) {
 	f.asked++
 	is := f.stats
 	if len(f.later) > 0 {
 		f.stats, f.later = f.later[0], f.later[1:]
 	}
-	return json.RawMessage(is), f.err
+	return json.RawMessage(is), cmp.Or(f.err, f.wait(ctx))
 }
 
 func at(second int) time.Time { return time.Date(2026, 11, 23, 15, 4, second, 123456789, time.UTC) }

@@ -52,7 +52,7 @@ func (s *Server) ServeInstance(w http.ResponseWriter, r *http.Request, t batch.T
 	case rest == "dynamic/instance-identity/document":
 		writeJSON(w, http.StatusOK, i.identity())
 	case i.role != "" && rest == "meta-data/iam/security-credentials/"+i.role:
-		s.serveInstanceCredentials(w, r, i)
+		s.serveInstanceCredentials(w, i)
 	default:
 		i.serveItem(w, rest)
 	}
@@ -215,8 +215,8 @@ type heldKey struct {
 	role  string
 }
 
-func (s *Server) serveInstanceCredentials(w http.ResponseWriter, r *http.Request, i instance) {
-	c, ok, _ := s.held(i).get(r.Context())
+func (s *Server) serveInstanceCredentials(w http.ResponseWriter, i instance) {
+	c, ok, _ := s.held(i).get()
 	if !ok {
 		writeJSON(w, http.StatusOK, map[string]string{"Code": "AssumeRoleUnauthorizedAccess", "Message": "EC2 cannot assume the role " + i.role + ".", "LastUpdated": instant(time.Now())})
 		return

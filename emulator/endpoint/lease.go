@@ -38,14 +38,13 @@ func newLease(limiter *rate.Limiter, fetch func(context.Context) (Credentials, e
 }
 
 // get answers credentials that have not expired; false if there are none, and whether there ever were.
-func (l *lease) get(ctx context.Context) (c Credentials, ok, ever bool) {
+func (l *lease) get() (c Credentials, ok, ever bool) {
 	if flight := l.renew(); flight != nil {
 		timer := time.NewTimer(patience)
 		defer timer.Stop()
 		select {
 		case <-flight:
 		case <-timer.C:
-		case <-ctx.Done():
 		}
 	}
 	l.mu.Lock()

@@ -5,7 +5,11 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 )
+
+// answerTime is how long the engine may take to tell of a task.
+const answerTime = 20 * time.Second
 
 // serveMetadata answers what is below /v3/<id> and /v4/<id>.
 func (s *Server) serveMetadata(w http.ResponseWriter, r *http.Request, version, id, view string) {
@@ -33,7 +37,10 @@ func (s *Server) serveMetadata(w http.ResponseWriter, r *http.Request, version, 
 		status, text := stranger(version, view, id)
 		writeJSON(w, status, text)
 	default:
-		body, err := answer(r.Context(), m, version == "v4")
+		// The request's own context ends when the client closes its half of the connection, which says that it has asked, not that it is gone.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), answerTime)
+		defer cancel()
+		body, err := answer(ctx, m, version == "v4")
 		if err != nil {
 			s.log.Warn("a container's metadata", "container", m.name, "job", m.session.task.Attempt.Job, "view", view, "error", err)
 			writeJSON(w, http.StatusInternalServerError, failure(m, version, view))

@@ -3,12 +3,15 @@ package endpoint_test
 import (
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -301,6 +304,36 @@ func TestEngineAbsent(t *testing.T) {
 	}
 	if got := object(t, s.Handler(), "/v4/"+id+"/task"); got["Containers"] != nil {
 		t.Errorf("got %v", got)
+	}
+}
+
+// TestHalfClosed: a client may close its half of the connection when it has asked, as nc does, and is answered all the same.
+func TestHalfClosed(t *testing.T) {
+	s := endpoint.New(endpoint.Options{})
+	task := withRole()
+	session := s.Open(task, endpoint.IDs{Credentials: "c"})
+	defer session.Close()
+	source := running()
+	source.stats, source.takes = `{"cpu_stats":{}}`, 100*time.Millisecond
+	session.Container(endpoint.Container{Name: "default", ID: "an-id", Source: source})
+	server := httptest.NewServer(s.Handler())
+	defer server.Close()
+	for path, want := range map[string]string{
+		"/v4/an-id": `"DockerId":"d0c0"`, "/v4/an-id/task": `"Containers":[{`, "/v4/an-id/stats": `"cpu_stats"`, "/v4/an-id/task/stats": `"cpu_stats"`, "/v2/credentials/c": `"AccessKeyId"`,
+	} {
+		c, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(c, "GET %s HTTP/1.0\r\n\r\n", path)
+		if err := c.(*net.TCPConn).CloseWrite(); err != nil {
+			t.Error(err)
+		}
+		answer, err := io.ReadAll(c)
+		c.Close()
+		if err != nil || !strings.Contains(string(answer), " 200 OK") || !strings.Contains(string(answer), want) {
+			t.Errorf("%s: %v, and\n%s", path, err, answer)
+		}
 	}
 }
 
