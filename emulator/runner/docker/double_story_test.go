@@ -283,3 +283,28 @@ func TestAbandon(t *testing.T) {
 		}
 	})
 }
+
+// TestAddressOnTheHostsNetwork: nodes of a job find their main node there too (runtime.md 2.8).
+func TestAddressOnTheHostsNetwork(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*batch.Task)
+		want   string
+	}{
+		"a node":                     {func(t *batch.Task) { t.OwnNetwork = true }, "127.0.0.1"},
+		"a task on Fargate":          {func(t *batch.Task) { t.Platform, t.Host = batch.Fargate, "" }, "127.0.0.1"},
+		"on an instance with others": {func(*batch.Task) {}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDouble(t)
+			reports, done, _ := d.runs(t.Context(), func(a *runner.Attempt) { test.change(&a.Task) })
+			if r := <-reports; r.State != batch.Running || r.PrivateIPv4 != test.want {
+				t.Errorf("%+v, want the address %q", r, test.want)
+			}
+			d.ends(0)
+			d.wantsEnd(reports, 0)
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

@@ -324,8 +324,12 @@ func (r *run) runningReport() batch.Report {
 	}
 	r.sharing.Lock()
 	defer r.sharing.Unlock()
-	if r.shared.box != nil && !r.attempt.SharesHost() {
+	switch {
+	case r.attempt.SharesHost():
+	case r.shared.box != nil:
 		p.PrivateIPv4 = r.shared.box.ipv4
+	case r.driver.options.Network == modeHost: // where all are on one host's network, they reach each other
+		p.PrivateIPv4 = "127.0.0.1"
 	}
 	return p
 }
