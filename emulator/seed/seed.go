@@ -9,6 +9,7 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -32,6 +33,15 @@ func kinds() []kind {
 		{"quotaShares", "CreateQuotaShare", "quotaShareName"},
 		{"jobDefinitions", "RegisterJobDefinition", "jobDefinitionName"},
 	}
+}
+
+// lists are the names of all kinds, as members are listed: in the order of the alphabet.
+func lists() (names []string) {
+	for _, k := range kinds() {
+		names = append(names, k.list)
+	}
+	slices.Sort(names)
+	return names
 }
 
 // A File is a seed that was read.
@@ -88,8 +98,8 @@ func (r *reader) root(n *yaml.Node) (items []item) {
 	}
 	for i := 0; i < len(n.Content); i += 2 {
 		key := n.Content[i]
-		if !slices.ContainsFunc(kinds(), func(k kind) bool { return k.list == key.Value }) {
-			r.fail(key, key.Value, "there is no such kind")
+		if known := lists(); !slices.Contains(known, key.Value) {
+			r.fail(key, key.Value, "there is no such kind; there are %s", strings.Join(known, ", "))
 		}
 	}
 	for _, k := range kinds() {

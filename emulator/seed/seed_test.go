@@ -109,7 +109,7 @@ func TestMistakes(t *testing.T) {
 		"# nothing":  nil,
 		"- a\n- b\n": {"s:1: it must be lists of resources under their kinds"},
 		"jobQueues: {}\nqueues: []\n": {
-			"s:2: queues: there is no such kind",
+			"s:2: queues: there is no such kind; there are computeEnvironments, consumableResources, jobDefinitions, jobQueues, quotaShares, schedulingPolicies, serviceEnvironments",
 			"s:1: jobQueues: it must be a list",
 		},
 		"jobQueues:\n  - jobQueueName: a\n    prority: 1\n    priority: much\n    state: [x]\n    tags: x\n    priority: 2\n": {
