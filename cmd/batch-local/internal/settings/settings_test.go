@@ -207,6 +207,7 @@ func TestRefusals(t *testing.T) {
 		{name: "no such port", words: []string{"--listen", "127.0.0.1:99999"}, want: []string{"--listen 127.0.0.1:99999: the port must be a number from 0 to 65535"}},
 		{name: "negative port", words: []string{"--listen", "127.0.0.1:-1"}, want: []string{"--listen 127.0.0.1:-1: the port must be a number from 0 to 65535"}},
 		{name: "a mapping of nothing", words: []string{"--map-host-path", "/data"}, want: []string{"--map-host-path /data: it must be of the form A=B"}},
+		{name: "a mapping of images", words: []string{"--image-map", "foo"}, want: []string{"--image-map foo: it must be of the form FROM=TO"}},
 		{name: "a mapping to a part", words: []string{"--map-efs", "fs-1=data"}, want: []string{"--map-efs fs-1=data: it must map to a whole path"}},
 		{name: "a mapping to everything", words: []string{"--map-efs", "fs-1=/a/.."}, want: []string{"--map-efs fs-1=/a/..: it must not map to the whole machine"}},
 		{name: "a mapping to the machine's own", words: []string{"--map-host-path", "/a=/home/../etc/x"}, want: []string{"--map-host-path /a=/home/../etc/x: it must not map to /etc"}},

@@ -121,7 +121,7 @@ func table() []setting {
 			field: func(s *Settings) any { return &s.Emulator.AllowPrivileged },
 		},
 		{
-			name: "image-map", placeholder: "FROM=TO", check: mapping,
+			name: "image-map", placeholder: "FROM=TO", check: mapping("FROM=TO"),
 			help:  "use image TO... for FROM..., where * stands for anything but /; may be repeated (default: names as they are)",
 			field: func(s *Settings) any { return &s.Emulator.ImageMap },
 		},
@@ -146,12 +146,12 @@ func table() []setting {
 			field: func(s *Settings) any { return &s.Emulator.STSEndpoint },
 		},
 		{
-			name: "map-host-path", placeholder: "A=B", check: mapping,
+			name: "map-host-path", placeholder: "A=B", check: mapping("A=B"),
 			help:  "jobs that mount path A of their instance get folder B; may be repeated (default: a disk of its own)",
 			field: func(s *Settings) any { return &s.Emulator.HostPaths },
 		},
 		{
-			name: "map-efs", placeholder: "fs-1=B", check: mapping,
+			name: "map-efs", placeholder: "fs-1=B", check: mapping("fs-1=B"),
 			help:  "jobs that mount this file system get folder B; may be repeated (default: a disk of its own)",
 			field: func(s *Settings) any { return &s.Emulator.FileSystems },
 		},

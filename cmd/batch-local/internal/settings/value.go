@@ -89,11 +89,14 @@ func factor(text string) error {
 	return nil
 }
 
-func mapping(text string) error {
-	if from, _, ok := strings.Cut(text, "="); text != "" && (!ok || from == "") {
-		return errors.New("it must be of the form A=B")
+// mapping refuses what is not of a form, said as help says it.
+func mapping(form string) func(string) error {
+	return func(text string) error {
+		if from, _, ok := strings.Cut(text, "="); text != "" && (!ok || from == "") {
+			return errors.New("it must be of the form " + form)
+		}
+		return nil
 	}
-	return nil
 }
 
 // fromEnvironment gives a variable that is named alone the value that we have of it.
