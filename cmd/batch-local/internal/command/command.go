@@ -15,9 +15,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/batch-local/batch-local/cmd/batch-local/internal/settings"
 )
 
 // A program is what every command is given.
@@ -87,10 +90,25 @@ jobs as containers on your own Docker.`,
 
 func unknownCommand(root *cobra.Command, word string) error {
 	text := fmt.Sprintf("there is no command %q", word)
-	if near := root.SuggestionsFor(word); len(near) > 0 {
-		text += fmt.Sprintf("; did you mean %s?", near[0])
+	var names []string
+	for _, c := range root.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
 	}
-	return usageError{text}
+	near := settings.Nearest(word, slices.Values(names))
+	if begun := root.SuggestionsFor(word); near == "" && len(begun) > 0 { // cobra also knows beginnings
+		near = begun[0]
+	}
+	return usageError{text + meant(near)}
+}
+
+// meant offers what was most likely meant, if anything is near.
+func meant(near string) string {
+	if near == "" {
+		return ""
+	}
+	return "; did you mean " + near + "?"
 }
 
 // usage is what follows the description in help.

@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/batch/types"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/batch-local/batch-local/cmd/batch-local/internal/settings"
 )
 
 // wrongFlag words what pflag refuses as settings do: the flag, the value, what is wrong with it.
@@ -19,6 +21,12 @@ func wrongFlag(cmd *cobra.Command, err error) error {
 	var value *pflag.InvalidValueError
 	if errors.As(err, &value) {
 		return usageError{fmt.Sprintf("--%s %s: %v", value.GetFlag().Name, value.GetValue(), value.Unwrap())}
+	}
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "" {
+		var names []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
+		return usageError{err.Error() + meant(settings.Nearest("--"+unknown.GetSpecifiedName(), slices.Values(names)))}
 	}
 	return usageError{err.Error()}
 }
