@@ -97,7 +97,8 @@ func (r *request) check() error {
 	return nil
 }
 
-// assignments completes variables that have no value with the one they have here, and leaves out those that have none.
+// assignments completes variables that have no value with the one they have here. As with --job-env of serve, one that has none is a mistake: the job would
+// run without it.
 func assignments(variables []string) ([]string, error) {
 	var complete []string
 	for _, variable := range variables {
@@ -107,7 +108,7 @@ func assignments(variables []string) ([]string, error) {
 		}
 		if !given {
 			if value, given = os.LookupEnv(name); !given {
-				continue
+				return nil, fmt.Errorf("--env %s: there is no variable of this name here whose value could be handed on", name)
 			}
 		}
 		complete = append(complete, name+"="+value)
