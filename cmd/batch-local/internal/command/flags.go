@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/batch/types"
 	"github.com/spf13/cobra"
@@ -52,6 +53,30 @@ func (c *choice) Set(text string) error {
 		return fmt.Errorf("it must be %s or %s", strings.Join(c.words[:len(c.words)-1], ", "), c.words[len(c.words)-1])
 	}
 	c.value = text
+	return nil
+}
+
+// timeLimit is a flag that holds a time limit; 0 is none.
+type timeLimit time.Duration
+
+// limitFlag gives a command --timeout and answers where its value will be.
+func limitFlag(cmd *cobra.Command, help string) *timeLimit {
+	limit := new(timeLimit)
+	cmd.Flags().VarPF(limit, "timeout", "", help).DefValue = "" // which help says in words
+	return limit
+}
+
+func (l *timeLimit) String() string { return time.Duration(*l).String() }
+func (l *timeLimit) Type() string   { return "TIME" }
+func (l *timeLimit) Set(text string) error {
+	d, err := time.ParseDuration(text)
+	switch {
+	case err != nil:
+		return errors.New("it must be a duration such as 5s")
+	case d < 0:
+		return errors.New("it must not be negative")
+	}
+	*l = timeLimit(d)
 	return nil
 }
 

@@ -58,10 +58,10 @@ batch-local-run-...`,
 	flags.BoolVar(&r.fargate, "fargate", false, "run it as on Fargate (default: no)")
 	flags.BoolVar(&ec2, "ec2", false, "run it as on EC2 (default: yes)")
 	flags.StringVar(&r.name, "name", "", "call the job `NAME` (default: as the image)")
-	flags.DurationVar(&r.limit, "timeout", 0, "terminate the job after this `TIME`, such as 90s (default: never)")
+	limit := limitFlag(cmd, "terminate the job after this `TIME`, such as 90s (default: never)")
 	flags.BoolVar(&r.detach, "detach", false, "print the job's id and leave the job to the server (default: no)")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		r.image, r.command = args[0], args[1:]
+		r.image, r.command, r.limit = args[0], args[1:], time.Duration(*limit)
 		if r.fargate && ec2 {
 			return usageError{"--fargate and --ec2 exclude each other"}
 		}
@@ -77,9 +77,6 @@ batch-local-run-...`,
 func (r *request) check() error {
 	if r.vcpus != vcpus(int(r.vcpus)) && !r.fargate {
 		return fmt.Errorf("--vcpus %v: only Fargate has parts of a vCPU; add --fargate", &r.vcpus)
-	}
-	if r.limit < 0 {
-		return fmt.Errorf("--timeout %s: it must not be negative", r.limit)
 	}
 	if r.limit > 0 && r.detach {
 		return errors.New("--detach leaves the job alone, so there is nothing to do at the end of --timeout")

@@ -29,12 +29,9 @@ unless it has failed since.`,
 	}
 	endpoint := endpointFlag(cmd)
 	until := statusFlag(cmd)
-	limit := cmd.Flags().Duration("timeout", 0, "wait no longer than this `TIME`, such as 90s (default: as long as it takes)")
+	limit := limitFlag(cmd, "wait no longer than this `TIME`, such as 90s (default: as long as it takes)")
 	cmd.ValidArgsFunction = p.completeJobs(endpoint)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if *limit < 0 {
-			return usageError{"--timeout " + limit.String() + ": it must not be negative"}
-		}
 		ctx := cmd.Context()
 		start := time.Now()
 		c, job, err := p.find(ctx, *endpoint, args[0])
@@ -42,7 +39,7 @@ unless it has failed since.`,
 			return err
 		}
 		defer c.Close()
-		left := *limit
+		left := time.Duration(*limit)
 		if left > 0 {
 			left = max(left-time.Since(start), time.Millisecond)
 		}
