@@ -2,23 +2,32 @@ package main
 
 import (
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"testing"
 )
 
 // outcome is the variable that scripts a simulated job.
 func outcome(json string) string { return "BATCH_LOCAL_OUTCOME=" + json }
 
-// TestRunInterrupted: the first Ctrl-C terminates the job, and run still ends with the job's exit code.
+// TestRunInterrupted: the first signal terminates the job, whose reason says which it was, and run still ends with the job's exit code.
 func TestRunInterrupted(t *testing.T) {
 	_, url := serve(t)
-	p := start(t, nil, "run", "--endpoint", url, "--env", outcome(`{"duration":"1h","logs":["up"]}`), "image")
-	p.until(p.err, "RUNNING")
-	p.until(p.out, "up")
-	p.signal(os.Interrupt)
-	code, _, said := p.end()
-	if code != 143 || !strings.Contains(said, "FAILED") || !strings.Contains(said, "Terminated by Ctrl-C") {
-		t.Errorf("exit code %d, want 143; it said:\n%s", code, said)
+	for s, name := range map[os.Signal]string{os.Interrupt: "Ctrl-C", syscall.SIGTERM: "SIGTERM", syscall.SIGHUP: "SIGHUP"} {
+		t.Run(name, func(t *testing.T) {
+			if signal.Ignored(s) {
+				t.Skip("the tests run under nohup, and so would the command, which then goes on")
+			}
+			p := start(t, nil, "run", "--endpoint", url, "--env", outcome(`{"duration":"1h","logs":["up"]}`), "image")
+			p.until(p.err, "RUNNING")
+			p.until(p.out, "up")
+			p.signal(s)
+			code, _, said := p.end()
+			if code != 143 || !strings.Contains(said, "FAILED") || !strings.Contains(said, "Terminated by "+name+" in") || !strings.Contains(said, name+" again") {
+				t.Errorf("exit code %d, want 143; it said:\n%s", code, said)
+			}
+		})
 	}
 }
 

@@ -55,5 +55,16 @@ func catchInterrupts() *interrupt {
 	return i
 }
 
+// name is what the signal is called; people know SIGINT by its keys.
+func (i *interrupt) name() string {
+	switch syscall.Signal(i.signal.Load()) {
+	case syscall.SIGTERM:
+		return "SIGTERM"
+	case syscall.SIGHUP:
+		return "SIGHUP"
+	}
+	return "Ctrl-C"
+}
+
 // code is the exit code of a process that ended because of the signal, as shells have it.
 func (i *interrupt) code() int { return 128 + int(i.signal.Load()) }

@@ -38,8 +38,8 @@ func (p *program) follow(ask, calls context.Context, c *client.Client, id string
 			return end(last, timedOut, errors.Join(err, failure))
 		case <-interrupted:
 			interrupted = nil
-			p.say("terminating the job; Ctrl-C again leaves at once")
-			reason = "Terminated by Ctrl-C in batch-local run"
+			p.say("terminating the job; %s again leaves at once", p.interrupt.name())
+			reason = "Terminated by " + p.interrupt.name() + " in batch-local run"
 		case <-late:
 			timedOut = true
 			p.say("terminating the job after %s", r.limit)
