@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -24,7 +25,7 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs testdata/script. Each script has a server with the simulated driver to itself, at $URL; $AWS_ENDPOINT_URL_BATCH
-// names it too. NOWHERE is a URL where nothing answers.
+// names it too. NOWHERE is a URL where nothing answers, OTHER one where something else does.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -40,7 +41,9 @@ func TestScripts(t *testing.T) {
 					t.Errorf("close the emulator: %v", err)
 				}
 			})
-			env.Vars = append(env.Vars, quickExit, "URL="+server.URL, "NOWHERE=http://127.0.0.1:9", "AWS_ENDPOINT_URL_BATCH="+server.URL)
+			other := httptest.NewServer(http.NotFoundHandler())
+			env.Defer(other.Close)
+			env.Vars = append(env.Vars, quickExit, "URL="+server.URL, "OTHER="+other.URL, "NOWHERE=http://127.0.0.1:9", "AWS_ENDPOINT_URL_BATCH="+server.URL)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},

@@ -26,9 +26,22 @@ func (p *program) connect(ctx context.Context, endpoint string) (*client.Client,
 	return p.reach(endpoint, who)
 }
 
-// find is connect, and the job that the user names. Close the client.
-func (p *program) find(ctx context.Context, endpoint, name string) (*client.Client, types.JobDetail, error) {
+// meet is connect, and what the server says of itself. The SDK would say of another program's answer only that it cannot read it. Close the client.
+func (p *program) meet(ctx context.Context, endpoint string) (*client.Client, emulator.Info, error) {
 	c, err := p.connect(ctx, endpoint)
+	if err != nil {
+		return nil, emulator.Info{}, err
+	}
+	info, err := c.Info(ctx)
+	if err != nil {
+		c.Close()
+	}
+	return c, info, err
+}
+
+// find is meet, and the job that the user names. Close the client.
+func (p *program) find(ctx context.Context, endpoint, name string) (*client.Client, types.JobDetail, error) {
+	c, _, err := p.meet(ctx, endpoint)
 	if err != nil {
 		return nil, types.JobDetail{}, err
 	}

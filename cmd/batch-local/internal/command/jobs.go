@@ -28,7 +28,7 @@ func (p *program) jobs() *cobra.Command {
 	_ = cmd.RegisterFlagCompletionFunc("status", completeStatuses)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		ctx := cmd.Context()
-		c, err := p.connect(ctx, *endpoint)
+		c, _, err := p.meet(ctx, *endpoint)
 		if err != nil {
 			return err
 		}
