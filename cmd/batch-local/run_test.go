@@ -1,8 +1,10 @@
 package main
 
 import (
+	"net/http"
 	"os"
 	"os/signal"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -123,5 +125,20 @@ func TestRunWhoseServerEnds(t *testing.T) {
 	code, _, said := p.end()
 	if code != 1 || !strings.Contains(said, "the server ended") && !strings.Contains(said, "nothing answers") {
 		t.Errorf("exit code %d, want 1; it said:\n%s", code, said)
+	}
+}
+
+// TestJobsByTheEmulatorsClock: how long ago a job was made, and has run, is told by the clock that made it.
+func TestJobsByTheEmulatorsClock(t *testing.T) {
+	_, url := serve(t)
+	start(t, nil, "run", "--detach", "--endpoint", url, "--env", outcome(`{"duration":"24h"}`), "image").end()
+	start(t, nil, "wait", "--until", "RUNNING", "--endpoint", url, "image").end()
+	answer, err := http.Post(url+"/_emulator/clock", "application/json", strings.NewReader(`{"advance":"90m"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if _, out, said := start(t, nil, "jobs", "--endpoint", url).end(); !regexp.MustCompile(`RUNNING +1h30m ago +1h30m`).MatchString(out) {
+		t.Errorf("it printed:\n%s\nand said:\n%s", out, said)
 	}
 }

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -28,7 +29,7 @@ func (p *program) jobs() *cobra.Command {
 	_ = cmd.RegisterFlagCompletionFunc("status", completeStatuses)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		ctx := cmd.Context()
-		c, _, err := p.meet(ctx, *endpoint)
+		c, info, err := p.meet(ctx, *endpoint)
 		if err != nil {
 			return err
 		}
@@ -44,7 +45,12 @@ func (p *program) jobs() *cobra.Command {
 			p.say("there are no such jobs at %s in region %s", c.Endpoint.Said(), c.Identity.Region)
 			return nil
 		}
-		return table(p.out, []string{"JOB", "NAME", "QUEUE", "STATUS", "EXIT", "CREATED", "RAN", "REASON"}, jobRows(jobs, time.Now()))
+		// The emulator's time may have been moved, or stand still.
+		now, err := time.Parse(time.RFC3339, info.Clock.Now)
+		if err != nil {
+			return fmt.Errorf("read the server's clock: %w", err)
+		}
+		return table(p.out, []string{"JOB", "NAME", "QUEUE", "STATUS", "EXIT", "CREATED", "RAN", "REASON"}, jobRows(jobs, now))
 	}
 	return cmd
 }
