@@ -42,7 +42,11 @@ func (p *program) jobs() *cobra.Command {
 			return printJSON(p.out, jobs)
 		}
 		if len(jobs) == 0 {
-			p.say("there are no such jobs at %s in region %s", c.Endpoint.Said(), c.Identity.Region)
+			are := "no such jobs"
+			if len(*queues) == 0 && len(*statuses) == 0 {
+				are = "no jobs"
+			}
+			p.say("there are %s at %s in region %s with access key %s", are, c.Endpoint.Said(), c.Identity.Region, c.Identity.AccessKey)
 			return nil
 		}
 		// The emulator's time may have been moved, or stand still.
