@@ -30,9 +30,17 @@ func Containers(job types.JobDetail) (names []string) {
 		names = append(names, containerName(c.Name))
 	}
 	if job.Container != nil {
-		names = append(names, defaultContainer)
+		names = append(names, onlyContainer(job))
 	}
 	return names
+}
+
+// onlyContainer is the name of the container of a job that has one without a name in the API.
+func onlyContainer(job types.JobDetail) string {
+	if IsService(job) {
+		return trainingContainer
+	}
+	return defaultContainer
 }
 
 // IsArray says that a job is an array itself, not a child of one.

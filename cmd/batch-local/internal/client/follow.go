@@ -110,7 +110,7 @@ func after(status types.JobStatus) types.JobStatus {
 		return types.JobStatusPending
 	case types.JobStatusPending:
 		return types.JobStatusRunnable
-	case types.JobStatusRunnable:
+	case types.JobStatusRunnable, types.JobStatus(types.ServiceJobStatusScheduled):
 		return types.JobStatusStarting
 	case types.JobStatusStarting:
 		return types.JobStatusRunning

@@ -17,22 +17,40 @@ import (
 type Job struct {
 	types.JobSummary
 	JobQueue string // name
+	// Service is a service job as the API lists it; then JobSummary has what both kinds have. Nil for other jobs.
+	Service *types.ServiceJobSummary
 }
 
-// Queues are the names of all job queues.
-func (c *Client) Queues(ctx context.Context) ([]string, error) {
-	var names []string
-	pages := batch.NewDescribeJobQueuesPaginator(c.Batch, &batch.DescribeJobQueuesInput{})
+// A Queue is where jobs are looked for.
+type Queue struct {
+	Name    string // or ARN, if it was named so
+	Service bool   // what it holds are service jobs
+}
+
+// Queues are the job queues of these names or ARNs; no names are all queues. One that is not there is answered too: the service refuses it in its own words.
+func (c *Client) Queues(ctx context.Context, named ...string) ([]Queue, error) {
+	var all []Queue
+	known := make(map[string]Queue)
+	pages := batch.NewDescribeJobQueuesPaginator(c.Batch, &batch.DescribeJobQueuesInput{JobQueues: named})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return nil, err
 		}
 		for _, queue := range page.JobQueues {
-			names = append(names, aws.ToString(queue.JobQueueName))
+			is := Queue{aws.ToString(queue.JobQueueName), len(queue.ServiceEnvironmentOrder) > 0}
+			all = append(all, is)
+			known[is.Name], known[aws.ToString(queue.JobQueueArn)] = is, is
 		}
 	}
-	return names, nil
+	if len(named) == 0 {
+		return all, nil
+	}
+	all = nil
+	for _, name := range named {
+		all = append(all, Queue{name, known[name].Service})
+	}
+	return all, nil
 }
 
 // Jobs lists jobs, newest first. No queues is every queue, no statuses every status.
@@ -52,31 +70,43 @@ func filter(name, value string) batch.ListJobsInput {
 	return batch.ListJobsInput{Filters: []types.KeyValuesPair{{Name: &name, Values: []string{value}}}}
 }
 
-func (c *Client) list(ctx context.Context, queues []string, requests ...batch.ListJobsInput) ([]Job, error) {
-	if len(queues) == 0 {
-		var err error
-		if queues, err = c.Queues(ctx); err != nil {
-			return nil, err
-		}
+func (c *Client) list(ctx context.Context, named []string, requests ...batch.ListJobsInput) ([]Job, error) {
+	queues, err := c.Queues(ctx, named...)
+	if err != nil {
+		return nil, err
 	}
 	var jobs []Job
 	for _, queue := range queues {
 		for _, request := range requests {
-			request.JobQueue = &queue
-			pages := batch.NewListJobsPaginator(c.Batch, &request)
-			for pages.HasMorePages() {
-				page, err := pages.NextPage(ctx)
-				if err != nil {
-					return nil, err
-				}
-				for _, summary := range page.JobSummaryList {
-					jobs = append(jobs, Job{summary, Name(queue)})
-				}
+			request.JobQueue = &queue.Name
+			pages := c.pages
+			if queue.Service {
+				pages = c.servicePages
+			}
+			if err := pages(ctx, request, func(job Job) {
+				job.JobQueue = Name(queue.Name)
+				jobs = append(jobs, job)
+			}); err != nil {
+				return nil, err
 			}
 		}
 	}
 	slices.SortStableFunc(jobs, func(a, b Job) int { return cmp.Compare(aws.ToInt64(b.CreatedAt), aws.ToInt64(a.CreatedAt)) })
 	return jobs, nil
+}
+
+func (c *Client) pages(ctx context.Context, request batch.ListJobsInput, each func(Job)) error {
+	pages := batch.NewListJobsPaginator(c.Batch, &request)
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		for _, summary := range page.JobSummaryList {
+			each(Job{JobSummary: summary})
+		}
+	}
+	return nil
 }
 
 // Name is what follows the last slash of an ARN; a name is its own.
@@ -99,14 +129,14 @@ func (c *Client) Find(ctx context.Context, said string) (types.JobDetail, error)
 	return c.Describe(ctx, id)
 }
 
-// Describe is the job with this id.
+// Describe is the job with this id, which may be a service job.
 func (c *Client) Describe(ctx context.Context, id string) (types.JobDetail, error) {
 	answer, err := c.Batch.DescribeJobs(ctx, &batch.DescribeJobsInput{Jobs: []string{id}})
 	if err != nil {
 		return types.JobDetail{}, err
 	}
 	if len(answer.Jobs) == 0 {
-		return types.JobDetail{}, c.unknown(id)
+		return c.describeService(ctx, id)
 	}
 	return answer.Jobs[0], nil
 }

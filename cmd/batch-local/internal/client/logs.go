@@ -61,7 +61,8 @@ func (t *Transcript) Update(job types.JobDetail) {
 	t.ended = Ended(job)
 	where := placesOf(job)
 	single := func(stream *string) []*source {
-		return []*source{{place: where(defaultContainer), container: defaultContainer, stream: aws.ToString(stream)}}
+		only := onlyContainer(job)
+		return []*source{{place: where(only), container: only, stream: aws.ToString(stream)}}
 	}
 	for _, attempt := range job.Attempts {
 		if attempt.Container != nil {
@@ -126,9 +127,13 @@ func placesOf(job types.JobDetail) func(container string) place {
 	if c := mainNode(job); c != nil { // whose attempts are the job's
 		set(defaultContainer, c.LogConfiguration)
 	}
+	usual := batch.DefaultLogGroup
+	if IsService(job) {
+		usual = trainingLogGroup
+	}
 	return func(container string) place {
 		is := places[container]
-		is.group = cmp.Or(is.group, batch.DefaultLogGroup)
+		is.group = cmp.Or(is.group, usual)
 		return is
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/batch/types"
 	"github.com/spf13/cobra"
 
 	"github.com/batch-local/batch-local/cmd/batch-local/internal/client"
@@ -39,7 +40,7 @@ func (p *program) jobs() *cobra.Command {
 			return err
 		}
 		if *output == asJSON {
-			return printJSON(p.out, jobs)
+			return printJSON(p.out, listed(jobs))
 		}
 		if len(jobs) == 0 {
 			are := "no such jobs"
@@ -57,6 +58,24 @@ func (p *program) jobs() *cobra.Command {
 		return table(p.out, []string{"JOB", "NAME", "QUEUE", "STATUS", "EXIT", "CREATED", "RAN", "REASON"}, jobRows(jobs, now))
 	}
 	return cmd
+}
+
+// listed are jobs as the API lists them: service jobs have other members.
+func listed(jobs []client.Job) []any {
+	list := make([]any, len(jobs))
+	for i, job := range jobs {
+		list[i] = struct {
+			types.JobSummary
+			JobQueue string
+		}{job.JobSummary, job.JobQueue}
+		if job.Service != nil {
+			list[i] = struct {
+				types.ServiceJobSummary
+				JobQueue string
+			}{*job.Service, job.JobQueue}
+		}
+	}
+	return list
 }
 
 func jobRows(jobs []client.Job, now time.Time) [][]string {
