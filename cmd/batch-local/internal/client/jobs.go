@@ -109,6 +109,16 @@ func (c *Client) pages(ctx context.Context, request batch.ListJobsInput, each fu
 	return nil
 }
 
+// Failed are the first children of an array that failed, by their index and no more than most, and how many there are.
+func (c *Client) Failed(ctx context.Context, array types.JobDetail, most int32) (children []types.JobSummary, count int, err error) {
+	answer, err := c.Batch.ListJobs(ctx, &batch.ListJobsInput{ArrayJobId: array.JobId, JobStatus: types.JobStatusFailed, MaxResults: &most})
+	if err != nil {
+		return nil, 0, err
+	}
+	count = int(array.ArrayProperties.StatusSummary[string(types.JobStatusFailed)])
+	return answer.JobSummaryList, count, nil
+}
+
 // Name is what follows the last slash of an ARN; a name is its own.
 func Name(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }
 

@@ -81,21 +81,28 @@ func listed(jobs []client.Job) []any {
 func jobRows(jobs []client.Job, now time.Time) [][]string {
 	var rows [][]string
 	for _, job := range jobs {
-		exit, reason := "", aws.ToString(job.StatusReason)
-		if job.Container != nil {
-			if job.Container.ExitCode != nil {
-				exit = strconv.Itoa(int(*job.Container.ExitCode))
-			}
-			if detail := aws.ToString(job.Container.Reason); detail != "" {
-				reason = detail // says more: OutOfMemoryError, CannotPullContainerError
-			}
-		}
+		exit, reason := outcome(job.JobSummary)
 		rows = append(rows, []string{
 			aws.ToString(job.JobId), aws.ToString(job.JobName), job.JobQueue, string(job.Status), exit,
 			rough(now.Sub(moment(job.CreatedAt))) + " ago", ran(job, now), reason,
 		})
 	}
 	return rows
+}
+
+// outcome is a job's exit code, if it has one, and its reason.
+func outcome(job types.JobSummary) (exit, reason string) {
+	reason = aws.ToString(job.StatusReason)
+	if job.Container == nil {
+		return "", reason
+	}
+	if job.Container.ExitCode != nil {
+		exit = strconv.Itoa(int(*job.Container.ExitCode))
+	}
+	if detail := aws.ToString(job.Container.Reason); detail != "" {
+		reason = detail // says more: OutOfMemoryError, CannotPullContainerError
+	}
+	return exit, reason
 }
 
 // ran is how long the newest attempt has run.

@@ -1,12 +1,15 @@
 package command
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/batch/types"
 	"github.com/spf13/cobra"
 
+	"github.com/batch-local/batch-local/cmd/batch-local/internal/client"
 	"github.com/batch-local/batch-local/emulator"
 )
 
@@ -42,6 +45,11 @@ one, or a name (then the newest job of that name).`,
 			reason = "Nothing keeps it."
 		}
 		fmt.Fprintf(p.out, "%s (%s) is %s. %s\n", aws.ToString(job.JobId), printable(aws.ToString(job.JobName)), why.Status, printable(reason))
+		if client.IsArray(job) {
+			if err := p.whyChildren(ctx, c, job); err != nil {
+				return err
+			}
+		}
 		if len(why.Obstacles) == 0 {
 			return nil
 		}
@@ -49,6 +57,30 @@ one, or a name (then the newest job of that name).`,
 		return table(p.out, []string{"OBSTACLE", "NEEDS", "FREE", "WHERE"}, obstacleRows(why))
 	}
 	return cmd
+}
+
+// shownChildren is how many failed children of an array are named: enough to see whether they failed alike.
+const shownChildren = 5
+
+// whyChildren names the first children that failed, which is all that keeps an array from its success, and how they ended.
+func (p *program) whyChildren(ctx context.Context, c *client.Client, array types.JobDetail) error {
+	children, count, err := c.Failed(ctx, array, shownChildren)
+	if err != nil || len(children) == 0 {
+		return err
+	}
+	fmt.Fprintln(p.out)
+	var rows [][]string
+	for _, child := range children {
+		exit, why := outcome(child)
+		rows = append(rows, []string{aws.ToString(child.JobId), exit, why})
+	}
+	if err := table(p.out, []string{"FAILED CHILD", "EXIT", "REASON"}, rows); err != nil {
+		return err
+	}
+	if more := count - len(children); more > 0 {
+		fmt.Fprintf(p.out, "and %d more\n", more)
+	}
+	return nil
 }
 
 // obstacleRows have numbers where an obstacle has some: a secret or a hold does not, and then both are 0.
