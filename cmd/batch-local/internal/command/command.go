@@ -17,6 +17,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -30,6 +31,8 @@ type program struct {
 	in        *os.File
 	out, err  io.Writer
 	interrupt *interrupt
+	// engineTime is the constant, but for tests.
+	engineTime time.Duration
 }
 
 // Main runs the command that the process was started with, and answers its exit code.
@@ -41,6 +44,8 @@ func Main(version string) int {
 		out:       os.Stdout,
 		err:       os.Stderr,
 		interrupt: catchInterrupts(),
+
+		engineTime: engineTime,
 	}
 	defer p.interrupt.close()
 	root := p.root()

@@ -42,7 +42,7 @@ func (p *program) run() *cobra.Command {
 standard output, its states go to standard error. Ctrl-C terminates the job.
 
 The job runs on the server there is; without one, on a server of its own that ends
-with it. Environments, queues and definitions that it needs are made, and named
+with it, and after 30 seconds without a container engine. Environments, queues and definitions that it needs are made, and named
 batch-local-run-...`,
 		Example: `  batch-local run busybox -- echo hello
   batch-local run --memory 512 --env STAGE=test my/image -- ./nightly --fast
@@ -120,6 +120,7 @@ func (p *program) submitAndFollow(ctx context.Context, endpoint string, r reques
 		return err
 	}
 	defer c.Close()
+	alone := false
 	if _, err = c.Info(ctx); absent(c, err) {
 		if r.detach {
 			return err // a server of this run's own would end with it
@@ -130,17 +131,17 @@ func (p *program) submitAndFollow(ctx context.Context, endpoint string, r reques
 			return err
 		}
 		defer own.stop(p)
-		c = own.client
+		c, alone = own.client, true
 	} else if err != nil {
 		return err
 	}
 	// From here on the first Ctrl-C is for the job; calls must go on for it.
-	calls, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
+	calls, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
 	go func() {
 		select {
 		case <-p.interrupt.insisted:
-			cancel()
+			cancel(nil)
 		case <-calls.Done():
 		}
 	}()
@@ -152,7 +153,18 @@ func (p *program) submitAndFollow(ctx context.Context, endpoint string, r reques
 		_, err := fmt.Fprintln(p.out, id)
 		return err
 	}
-	return p.leftAtOnce(p.follow(ctx, calls, c, id, r))
+	if alone {
+		go func() {
+			if err := p.engineless(calls, c, id); err != nil {
+				cancel(err)
+			}
+		}()
+	}
+	err = p.follow(ctx, calls, c, id, r)
+	if lacks := (*engineError)(nil); errors.As(context.Cause(calls), &lacks) {
+		err = lacks
+	}
+	return p.leftAtOnce(err)
 }
 
 // leftAtOnce is how run ends after a second Ctrl-C, whatever came of it; else err.

@@ -2,7 +2,12 @@ package command
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/batch/types"
 
 	"github.com/batch-local/batch-local/cmd/batch-local/internal/client"
 	"github.com/batch-local/batch-local/cmd/batch-local/internal/settings"
@@ -46,6 +51,31 @@ func (p *program) startOwn(who client.Identity) (*own, error) {
 		cancel()
 		return nil, err
 	}
+}
+
+// engineTime is how long a run on a server of its own waits for a container engine. Nobody watches a CI job, and nobody else uses this server; one that
+// the user started goes on waiting.
+const engineTime = 30 * time.Second
+
+// engineError says that a run ends because there is nothing to run its job on.
+type engineError struct {
+	waited time.Duration
+	reason string
+}
+
+func (e *engineError) Error() string {
+	return fmt.Sprintf("gave up after %s without a container engine. %s", e.waited, e.reason)
+}
+
+// engineless answers an engineError once a job could not start for want of an engine, and nil when that is not so any more.
+func (p *program) engineless(ctx context.Context, c *client.Client, job string) error {
+	_, err := c.Wait(ctx, job, types.JobStatusStarting, p.engineTime)
+	if errors.Is(err, client.ErrTimeLimit) {
+		if info, err := c.Info(ctx); err == nil && info.Engine.State == "absent" {
+			return &engineError{p.engineTime, info.Engine.Reason}
+		}
+	}
+	return nil
 }
 
 // stop ends the server and takes away what it made.
