@@ -37,6 +37,26 @@ func TestVCPUs(t *testing.T) {
 	}
 }
 
+// TestFargateSizes: what is offered is what the service takes.
+func TestFargateSizes(t *testing.T) {
+	for _, test := range []struct {
+		v    vcpus
+		m    memory
+		want string
+	}{
+		{1, 2048, ""},
+		{1, 100, "Fargate has 1 vCPU with 2048 to 8192 MiB in steps of 1024."},
+		{8, 2048, "Fargate has 8 vCPU with 16384 to 61440 MiB in steps of 4096."},
+		{0.25, 64, "Fargate has 0.25 vCPU with 512, 1024 or 2048 MiB."},
+		{32, 2048, "Fargate has 32 vCPU with 61440, 122880 or 249856 MiB."},
+		{3, 2048, "Fargate has 0.25, 0.5, 1, 2, 4, 8, 16 or 32 vCPUs."},
+	} {
+		if got := fargateSizes(test.v, test.m); got != test.want {
+			t.Errorf("%v vCPU, %v MiB: %q, want %q", &test.v, &test.m, got, test.want)
+		}
+	}
+}
+
 func TestNames(t *testing.T) {
 	for image, want := range map[string]string{
 		"busybox": "busybox", "busybox:1.36": "busybox", "registry.test:5000/a/b": "b", "registry.test:5000/a/My.App:v1@sha256:00": "My-App",

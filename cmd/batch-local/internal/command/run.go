@@ -200,6 +200,9 @@ func (r request) submit(ctx context.Context, c *client.Client) (id string, err e
 		JobName: &r.name, JobQueue: &queue, JobDefinition: &definition, ContainerOverrides: overrides,
 	})
 	if err != nil {
+		if sizes := fargateSizes(r.vcpus, r.memory); r.fargate && sizes != "" {
+			err = fmt.Errorf("%s\n%s", plain(err), sizes)
+		}
 		return "", err
 	}
 	return aws.ToString(answer.JobId), nil
