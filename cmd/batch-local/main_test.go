@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/batch-local/batch-local/emulator"
@@ -160,4 +161,23 @@ func serve(t *testing.T, words ...string) (*process, string) {
 		t.Fatal(err)
 	}
 	return p, strings.TrimSpace(string(url))
+}
+
+// TestComposeFileSaysWhatEnvPrints: its header has the very variables.
+func TestComposeFileSaysWhatEnvPrints(t *testing.T) {
+	text, err := os.ReadFile("../../docker-compose.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said []string
+	for line := range strings.Lines(string(text)) {
+		if words, ok := strings.CutPrefix(line, "#   export "); ok {
+			said = append(said, strings.Fields(words)...)
+		}
+	}
+	_, out, _ := start(t, nil, "env", "--endpoint", "http://127.0.0.1:22824").end()
+	printed := strings.Fields(strings.ReplaceAll(out, "export ", ""))
+	if diff := cmp.Diff(printed, said); diff != "" {
+		t.Errorf("env prints (-), docker-compose.yml has (+):\n%s", diff)
+	}
 }
