@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -24,7 +25,7 @@ type engine struct {
 
 	mu        sync.Mutex
 	is        runner.Availability
-	arch      string
+	arch      string        // the last that is known: what is begun while nobody hears of the engine goes on as it began
 	storage   string        // the engine's storage driver
 	changed   chan struct{} // closed when is changes
 	listeners map[string]*listener
@@ -151,10 +152,11 @@ func absence(endpoint string, err error) string {
 func (e *engine) set(a runner.Availability, arch string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.arch = cmp.Or(arch, e.arch)
 	if e.is == a {
 		return
 	}
-	e.is, e.arch = a, arch
+	e.is = a
 	close(e.changed)
 	e.changed = make(chan struct{})
 }
