@@ -9,7 +9,15 @@ import (
 
 	"github.com/batch-local/batch-local/emulator/endpoint"
 	"github.com/batch-local/batch-local/emulator/runner"
+	"github.com/batch-local/batch-local/emulator/runner/docker/relay"
 )
+
+// TestAddress: the relay listens where jobs are told to look. It runs alone and cannot ask the endpoint.
+func TestAddress(t *testing.T) {
+	if relay.Address != endpoint.Address {
+		t.Errorf("the relay listens at %s, and jobs look at %s", relay.Address, endpoint.Address)
+	}
+}
 
 // A leadingEngine has an endpoint beside its sandbox.
 type leadingEngine struct {

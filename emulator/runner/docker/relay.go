@@ -3,7 +3,6 @@ package docker
 import (
 	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -235,24 +234,10 @@ func (r *relayer) await(ctx context.Context) error {
 	return nil
 }
 
-// close ends the relay and removes its container unless it is to be kept for tasks that go on.
+// close ends the relay. Its container goes with the sandboxes, which have routes to it.
 func (r *relayer) close() {
 	r.cancel()
 	r.runs.Wait()
-}
-
-// routeWords is the argument of a sandbox's program that has it add a route to the endpoint: the gateway as eight letters.
-func routeWords(gateway netip.Addr) []string {
-	if !gateway.Is4() {
-		return nil
-	}
-	four := gateway.As4()
-	n := binary.LittleEndian.Uint32(four[:])
-	word := make([]byte, 8)
-	for i := range word {
-		word[i] = 'a' + byte(n>>(28-4*i))&15
-	}
-	return []string{string(word)}
 }
 
 // tail keeps the end of what a relay complained about.
