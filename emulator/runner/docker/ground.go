@@ -38,7 +38,7 @@ func (s *sandboxes) pauseImage(ctx context.Context) (string, error) {
 	return s.driver.pauseImage(ctx, arch)
 }
 
-// forgetEndpoint has the endpoint set up anew, because its container is no more. Jobs that run need it, so that does not wait for the next one.
+// forgetEndpoint has the endpoint set up anew, because its container is no more. Jobs that run need it, and nobody may ask for a new sandbox.
 func (s *sandboxes) forgetEndpoint(ctx context.Context, id string) {
 	if s.preparing.Acquire(ctx, 1) != nil {
 		return
@@ -50,7 +50,7 @@ func (s *sandboxes) forgetEndpoint(ctx context.Context, id string) {
 	s.relay.id, s.network = "", ""
 	s.relay.answers(false)
 	s.remove(ctx, &sandbox{id: id})
-	time.AfterFunc(lastRetry, s.warm) // somebody may take it away again and again
+	s.later() // somebody may take it away again and again
 }
 
 // forget has network and image looked for again.
@@ -74,16 +74,41 @@ func (s *sandboxes) reconnect(ctx context.Context, arch string) {
 	}
 }
 
-// warm has the network and the endpoint made before the first job wants them: they take as long as a whole job.
+// warm has the network and the endpoint made before the first job wants them, which take as long as a whole job, or again for the jobs that are there.
 func (s *sandboxes) warm() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || !s.relay.offered() {
+	if s.closed || !s.relay.offered() || !s.driver.engine.ready() { // an engine that comes back has it called
 		return
 	}
 	s.making.Go(func() {
-		if _, err := s.prepare(s.ctx); err != nil {
-			s.driver.log.Debug("what jobs share could not be made ahead; the first job tries again", "error", err)
+		_, err := s.prepare(s.ctx)
+		s.mu.Lock()
+		first := err != nil && !s.failing
+		s.failing = err != nil
+		s.mu.Unlock()
+		if err == nil {
+			s.leadAll()
+			return
 		}
+		if first && s.ctx.Err() == nil {
+			s.driver.log.Warn("what jobs share could not be made; it is tried again and again", "error", err)
+		}
+		s.later()
+	})
+}
+
+// later calls warm again. One timer does for all who want that.
+func (s *sandboxes) later() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.again != nil {
+		return
+	}
+	s.again = time.AfterFunc(lastRetry, func() {
+		s.mu.Lock()
+		s.again = nil
+		s.mu.Unlock()
+		s.warm()
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
@@ -14,45 +15,78 @@ import (
 
 // How sandboxes find the endpoint of tasks, whose container may be a new one at another address.
 
+// leadTime is how long the engine may take to run the program of a sandbox. Whoever wants a sandbox waits meanwhile.
+const leadTime = 5 * time.Second
+
 // lives notes a sandbox that is there now.
-func (s *sandboxes) lives(ctx context.Context, box *sandbox) {
+func (s *sandboxes) lives(box *sandbox) {
 	s.mu.Lock()
 	s.live[box.id] = box
 	s.mu.Unlock()
-	s.lead(ctx, box)
+	s.lead(box)
 }
 
-// leadAll has the sandboxes that are there find the endpoint, whose container is a new one.
-func (s *sandboxes) leadAll(ctx context.Context, route []string) {
+// leadTo has the sandboxes that are there find the endpoint, whose container is a new one.
+func (s *sandboxes) leadTo(route []string) {
 	s.mu.Lock()
 	s.route = route
+	s.mu.Unlock()
+	s.leadAll()
+}
+
+// leadAll tells the sandboxes that do not know it where the endpoint is.
+func (s *sandboxes) leadAll() {
+	s.mu.Lock()
 	all := slices.Collect(maps.Values(s.live))
 	s.mu.Unlock()
 	var leading sync.WaitGroup
 	for _, box := range all {
-		leading.Go(func() { s.lead(ctx, box) })
+		leading.Go(func() { s.lead(box) })
 	}
 	leading.Wait()
 }
 
 // lead has a sandbox find the endpoint, if it was made when that was elsewhere. Its program adds a route, of which the newest counts, and pauses then beside
-// the one that holds the sandbox.
-func (s *sandboxes) lead(ctx context.Context, box *sandbox) {
+// the one that holds the sandbox. All jobs in it need that, so it does not end with who asked for it, and is tried again until it is done.
+func (s *sandboxes) lead(box *sandbox) {
 	s.mu.Lock()
 	route, known := s.route, slices.Equal(box.route, s.route)
-	box.route = route
+	if !known {
+		box.route = route // nobody else tells it meanwhile
+	}
 	s.mu.Unlock()
 	if known || len(route) == 0 {
 		return
 	}
+	err := s.tell(box, route)
+	if cerrdefs.IsNotFound(err) || cerrdefs.IsConflict(err) { // it is gone, or has ended
+		return
+	}
+	s.mu.Lock()
+	first := err != nil && !box.lost
+	box.lost = err != nil
+	if err != nil && slices.Equal(box.route, route) {
+		box.route = nil
+	}
+	s.mu.Unlock()
+	if first && s.ctx.Err() == nil {
+		s.driver.log.Warn("jobs in a sandbox do not find their endpoint, which is a new one; it is tried again and again", "container", box.id, "error", err)
+	}
+	if err != nil {
+		s.later()
+	}
+}
+
+// tell runs the program of a sandbox once more.
+func (s *sandboxes) tell(box *sandbox, route []string) error {
+	ctx, cancel := context.WithTimeout(s.ctx, leadTime)
+	defer cancel()
 	c := s.driver.client
 	made, err := c.ContainerExecCreate(ctx, box.id, container.ExecOptions{Cmd: append([]string{pauseProgramPath}, route...)})
-	if err == nil {
-		err = c.ContainerExecStart(ctx, made.ID, container.ExecStartOptions{Detach: true})
+	if err != nil {
+		return err
 	}
-	if err != nil && !cerrdefs.IsNotFound(err) && !cerrdefs.IsConflict(err) {
-		s.driver.log.Warn("jobs in a sandbox do not find their endpoint, which is a new one", "container", box.id, "error", err)
-	}
+	return c.ContainerExecStart(ctx, made.ID, container.ExecStartOptions{Detach: true})
 }
 
 // routeWords is the argument of a sandbox's program that has it add a route to the endpoint: the gateway as eight letters.

@@ -1,11 +1,15 @@
 package docker
 
 import (
+	"context"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/batch-local/batch-local/emulator/endpoint"
 	"github.com/batch-local/batch-local/emulator/runner"
@@ -63,7 +67,7 @@ func (e *leadingEngine) RoundTrip(r *http.Request) (*http.Response, error) {
 	case call == "GET/containers/ep/json", call == "GET/containers/batch-local-x-endpoint/json":
 		body = `{"Id":"ep","State":{"Running":true},"Config":{},"NetworkSettings":{"Networks":{"n":{"IPAddress":"172.18.0.2"}}}}`
 	case strings.HasPrefix(call, "GET/containers/"):
-		body = `{"Id":"box","State":{"Running":true},"Config":{},"NetworkSettings":{}}`
+		body = `{"Id":"box","State":{"Running":true},"Config":{"Cmd":["acaabckm"]},"NetworkSettings":{}}` // by way of 172.18.0.2
 	case strings.HasSuffix(call, "/exec"):
 		body = `{"Id":"e"}`
 	}
@@ -99,4 +103,149 @@ func TestEndpointWhileEventsAreCut(t *testing.T) {
 	if !d.boxes.relay.offered() {
 		t.Error("jobs have no endpoint")
 	}
+}
+
+// TestEndpointThatCannotBeMadeAtOnce: an endpoint that somebody took away is made again until it is there, though nobody asks for another sandbox: that of an
+// instance stays for all its jobs (runtime.md 8).
+func TestEndpointThatCannotBeMadeAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &leadingEngine{answer: func(r *http.Request, call string, n int) int {
+			switch {
+			case call == "PUT/containers/ep/archive" && n == 1:
+				return http.StatusNotFound // somebody took it away,
+			case call == "PUT/containers/ep/archive":
+				<-r.Context().Done()
+			case call == "POST/containers/create?endpoint" && n > 1 && n < 5:
+				return http.StatusConflict // and the engine is not done with that
+			case call == "POST/containers/batch-local-x-endpoint/start":
+				return http.StatusConflict
+			}
+			return 0
+		}}
+		d := e.driver(t)
+		said := &strings.Builder{}
+		d.log = slog.New(slog.NewTextHandler(said, nil))
+		if _, err := d.boxes.prepare(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if n := e.times("POST/containers/create?endpoint"); n != 5 {
+			t.Errorf("a minute later it was made %d times: %q", n, e.calls)
+		}
+		if n := strings.Count(said.String(), "WARN"); n != 1 {
+			t.Errorf("it says %s", said)
+		}
+		if err := d.boxes.close(t.Context(), false, true); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestNothingIsTriedAgainAfterClose: no timer is left behind.
+func TestNothingIsTriedAgainAfterClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &leadingEngine{answer: func(_ *http.Request, call string, _ int) int {
+			if call == "POST/containers/create?endpoint" {
+				return http.StatusInternalServerError
+			}
+			return 0
+		}}
+		d := e.driver(t)
+		d.boxes.warm()
+		time.Sleep(lastRetry + time.Second)
+		if err := d.boxes.close(t.Context(), false, true); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Minute)
+		if n := e.times("POST/containers/create?endpoint"); n != 2 {
+			t.Errorf("it was tried %d times", n)
+		}
+	})
+}
+
+// TestSandboxThatCouldNotBeTold is told again where the endpoint is, and one that is told is not.
+func TestSandboxThatCouldNotBeTold(t *testing.T) {
+	for name, answer := range map[string]func(*http.Request) int{
+		"as the engine was in trouble": func(*http.Request) int { return http.StatusInternalServerError },
+		"as the engine did not answer": func(r *http.Request) int { <-r.Context().Done(); return 0 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := &leadingEngine{answer: func(r *http.Request, call string, n int) int {
+					if call == "POST/containers/box/exec" && n < 3 {
+						return answer(r)
+					}
+					return 0
+				}}
+				d := e.driver(t)
+				d.boxes.relay.id = "ep" // it is there
+				d.boxes.lives(&sandbox{id: "box", name: "h"})
+				began := time.Now()
+				d.boxes.leadTo([]string{"aaaaaaaa"})
+				if took := time.Since(began); took > leadTime {
+					t.Errorf("it took %v", took)
+				}
+				time.Sleep(time.Minute)
+				if n := e.times("POST/exec/e/start"); n != 1 {
+					t.Errorf("it was told %d times: %q", n, e.calls)
+				}
+				if err := d.boxes.close(t.Context(), false, true); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// TestSandboxesAreToldWhoeverGoesAway: the job that had the endpoint made anew may be stopped meanwhile.
+func TestSandboxesAreToldWhoeverGoesAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		e := &leadingEngine{answer: func(r *http.Request, call string, _ int) int {
+			switch call {
+			case "POST/containers/box/exec":
+				stop()
+			case "PUT/containers/ep/archive":
+				<-r.Context().Done()
+			}
+			return 0
+		}}
+		d := e.driver(t)
+		d.boxes.lives(&sandbox{id: "box", name: "h"})
+		_, _ = d.boxes.prepare(ctx)
+		if e.times("POST/exec/e/start") != 1 {
+			t.Errorf("it was asked for %q", e.calls)
+		}
+		if err := d.boxes.close(t.Context(), false, true); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestSandboxThatWasThere is told where the endpoint is: an earlier process may have told it anything after its start.
+func TestSandboxThatWasThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &leadingEngine{answer: func(r *http.Request, call string, _ int) int {
+			switch call {
+			case "POST/containers/create":
+				return http.StatusConflict
+			case "PUT/containers/ep/archive":
+				<-r.Context().Done()
+			}
+			return 0
+		}}
+		d := e.driver(t)
+		for range 2 {
+			if _, err := d.boxes.takeHost(t.Context(), onHost); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := e.times("POST/exec/e/start"); n != 1 {
+			t.Errorf("it was told %d times: %q", n, e.calls)
+		}
+		if err := d.boxes.close(t.Context(), false, true); err != nil {
+			t.Error(err)
+		}
+	})
 }

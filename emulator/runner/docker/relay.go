@@ -63,7 +63,7 @@ func (r *relayer) gateway(ctx context.Context, network, image string) (netip.Add
 		return netip.Addr{}, fmt.Errorf("make the endpoint of tasks: %w", err)
 	}
 	r.id, r.ipv4 = id, ipv4
-	r.driver.boxes.leadAll(ctx, routeWords(ipv4)) // before anybody hears that the endpoint answers
+	r.driver.boxes.leadTo(routeWords(ipv4)) // before anybody hears that the endpoint answers
 	r.runs.Go(func() { r.serve(id) })
 	return ipv4, nil
 }

@@ -24,7 +24,8 @@ type sandbox struct {
 
 	// sandboxes.mu guards these.
 	inside map[*run]struct{}
-	route  []string // the newest one to the endpoint
+	route  []string // to the endpoint, that it was told last; empty: not known
+	lost   bool     // it could not be told
 }
 
 // extraHosts has the engine's machine be known to containers by the name that Docker Desktop gives it (decisions, behaviour 8).
@@ -50,8 +51,10 @@ type sandboxes struct {
 	live   map[string]*sandbox // that this process made or took over, by id
 	names  map[string]int      // how many have that name, or are to have it
 
-	route   []string // to the endpoint as it is now
-	machine string   // the address of the engine's machine; empty: not known
+	route   []string    // to the endpoint as it is now
+	again   *time.Timer // calls warm; nil: nothing is to be tried again
+	failing bool        // warm could not do it
+	machine string      // the address of the engine's machine; empty: not known
 
 	ctx    context.Context // of what is made for all; ends when Close has waited long enough
 	cancel context.CancelFunc
@@ -135,14 +138,14 @@ func (s *sandboxes) takeOver(ctx context.Context, t batch.Task, r *run, id strin
 		return box
 	}
 	s.mu.Unlock()
-	box := &sandbox{id: is.ID, name: is.Config.Hostname, inside: map[*run]struct{}{r: {}}, route: is.Config.Cmd}
+	box := &sandbox{id: is.ID, name: is.Config.Hostname, inside: map[*run]struct{}{r: {}}}
 	for _, n := range is.NetworkSettings.Networks { // it is on one
 		box.ipv4 = n.IPAddress
 	}
 	s.mu.Lock()
 	s.names[box.name]++
 	s.mu.Unlock()
-	s.lives(ctx, box)
+	s.lives(box)
 	return box
 }
 
@@ -390,12 +393,15 @@ func (s *sandboxes) tryMake(ctx context.Context, of batch.HostID, hostName strin
 		}
 		return nil, fmt.Errorf("inspect a sandbox: %w", err)
 	}
-	box := &sandbox{id: is.ID, name: hostName, host: of, route: is.Config.Cmd}
+	box := &sandbox{id: is.ID, name: hostName, host: of}
+	if created.ID != "" { // of one that was there nobody knows what it was told after its start
+		box.route = ground.route
+	}
 	for _, n := range is.NetworkSettings.Networks { // it is on one
 		box.ipv4 = n.IPAddress
 	}
 	s.findMachine(ctx, id)
-	s.lives(ctx, box)
+	s.lives(box)
 	return box, nil
 }
 

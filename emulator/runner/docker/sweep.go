@@ -84,6 +84,9 @@ func (s *sandboxes) remove(ctx context.Context, box *sandbox) {
 func (s *sandboxes) close(ctx context.Context, keep, engine bool) error {
 	s.mu.Lock()
 	s.closed = true
+	if s.again != nil {
+		s.again.Stop()
+	}
 	hosts := s.hosts
 	s.hosts = map[batch.HostID]*hostBox{}
 	s.mu.Unlock()
