@@ -235,15 +235,28 @@ func (s *sandboxes) takeOwn(ctx context.Context, t batch.Task) (*sandbox, error)
 		return s.make(ctx, "", t.HostName)
 	}
 	defer s.fill(t) // after the task has its own: the first one should not wait behind those to come
-	select {
-	case box := <-s.spare:
-		if domainOf(box.name) == domainOf(t.HostName) {
-			return box, nil
+	for {
+		select {
+		case box := <-s.spare:
+			if !s.has(box) { // it has ended
+				s.remove(ctx, box)
+				continue
+			}
+			if domainOf(box.name) == domainOf(t.HostName) {
+				return box, nil
+			}
+			s.remove(ctx, box) // of another region
+		default:
 		}
-		s.remove(ctx, box) // of another region
-	default:
+		return s.make(ctx, "", t.HostName)
 	}
-	return s.make(ctx, "", t.HostName)
+}
+
+// has says whether a sandbox is there still.
+func (s *sandboxes) has(box *sandbox) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.live[box.id] == box
 }
 
 // fill makes sandboxes for tasks to come until there are enough, or enough on their way.
@@ -269,15 +282,35 @@ func (s *sandboxes) refill(t batch.Task) {
 		if err != nil {
 			return // the task that misses it makes its own, and tells the error
 		}
-		if !s.closed {
-			select {
-			case s.spare <- box:
-				return
-			default:
-			}
+		if !s.offer(box) {
+			s.making.Go(func() { s.remove(s.ctx, box) })
 		}
-		s.making.Go(func() { s.remove(s.ctx, box) })
 	})
+}
+
+// offer has a sandbox wait for a task to come, if there is need of it. The lock is held.
+func (s *sandboxes) offer(box *sandbox) bool {
+	if s.closed {
+		return false
+	}
+	select {
+	case s.spare <- box:
+		return true
+	default:
+		return false
+	}
+}
+
+// takeSpares takes all that wait for a task.
+func (s *sandboxes) takeSpares() (all []*sandbox) {
+	for {
+		select {
+		case box := <-s.spare:
+			all = append(all, box)
+		default:
+			return all
+		}
+	}
 }
 
 // give takes a task's sandbox back: an instance's is counted out, a task's own is removed unless the task goes on in it.
@@ -299,22 +332,29 @@ func (s *sandboxes) give(ctx context.Context, box *sandbox, r *run, goesOn bool)
 	}
 }
 
-// replace forgets a sandbox that turned out to be gone. Those that wait for a task may have gone with it, as when the engine started anew, so the next task
-// gets a new one.
-func (s *sandboxes) replace(ctx context.Context, box *sandbox) {
+// replace forgets a sandbox that turned out to be gone, for a run that goes on in another one; whoever else is in it has lost its host. Those that wait for a
+// task may have gone with it, as when the engine started anew, which nobody may have told.
+func (s *sandboxes) replace(ctx context.Context, box *sandbox, r *run) {
 	if box.host != "" {
 		if h := s.hostOf(box); h != nil {
 			s.lost(box.host, h)
 		}
 	}
+	s.mu.Lock()
+	delete(box.inside, r)
+	s.mu.Unlock()
+	s.died(box.id)
 	s.remove(ctx, box)
-	for {
-		select {
-		case box := <-s.spare:
-			s.remove(ctx, box)
-		default:
-			return
+	for _, other := range s.takeSpares() {
+		if is, err := s.driver.client.ContainerInspect(ctx, other.id); err == nil && is.State.Running {
+			s.mu.Lock()
+			waits := s.offer(other)
+			s.mu.Unlock()
+			if waits {
+				continue
+			}
 		}
+		s.remove(ctx, other)
 	}
 }
 

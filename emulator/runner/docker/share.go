@@ -179,7 +179,7 @@ func (r *run) replaceSandbox(ctx context.Context) bool {
 	if !cerrdefs.IsNotFound(err) && (err != nil || is.State.Running) {
 		return false
 	}
-	r.driver.boxes.replace(r.asking, box)
+	r.driver.boxes.replace(r.asking, box, r)
 	r.shared.box = nil
 	return true
 }

@@ -125,8 +125,7 @@ func (s *sandboxes) close(ctx context.Context, keep, engine bool) error {
 			removing.Go(func() { s.remove(ctx, h.box) })
 		}
 	}
-	for len(s.spare) > 0 {
-		box := <-s.spare
+	for _, box := range s.takeSpares() {
 		removing.Go(func() { s.remove(ctx, box) })
 	}
 	removing.Wait()

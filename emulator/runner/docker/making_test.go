@@ -1,0 +1,83 @@
+package docker
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"testing"
+
+	"github.com/batch-local/batch-local/emulator/batch"
+	"github.com/batch-local/batch-local/emulator/runner"
+)
+
+var onFargate = batch.Task{Platform: batch.Fargate, HostName: "ip-10-0-0-1.ec2.internal"}
+
+// boxes are those of a driver without an endpoint.
+func (e *leadingEngine) boxes(t *testing.T, spares int) *sandboxes {
+	s := engineOf(e.RoundTrip).driver(t, Options{Instance: "x", Network: "batch-local", Sandboxes: spares}).boxes
+	s.arch = "amd64"
+	return s
+}
+
+// TestReplaceSandbox: who replaces a sandbox that is gone goes on, and whoever else is in it has lost its host (decisions, behaviour 11). Of those that wait,
+// one that is there still waits.
+func TestReplaceSandbox(t *testing.T) {
+	e := &leadingEngine{answer: func(_ *http.Request, call string, _ int) int {
+		if call == "GET/containers/gone/json" {
+			return http.StatusNotFound
+		}
+		return 0
+	}}
+	s := e.boxes(t, 2)
+	one, other := s.driver.newRun(t.Context(), runner.Attempt{}, nil), s.driver.newRun(t.Context(), runner.Attempt{}, nil)
+	box := &sandbox{id: "i-1", name: "h", host: "i-1", inside: map[*run]struct{}{one: {}, other: {}}}
+	s.live["i-1"], s.hosts["i-1"] = box, &hostBox{box: box, users: 2}
+	s.spare <- &sandbox{id: "gone"}
+	s.spare <- &sandbox{id: "box"}
+	s.replace(t.Context(), box, one)
+	<-other.let
+	if isClosed(one.let) || len(s.live)+len(s.hosts) > 0 {
+		t.Errorf("it is left: %t; live %v, hosts %v", isClosed(one.let), s.live, s.hosts)
+	}
+	if all := s.takeSpares(); len(all) != 1 || all[0].id != "box" {
+		t.Errorf("there wait %v", all)
+	}
+	if e.times("DELETE/containers/gone") != 1 {
+		t.Errorf("the engine was asked for %q", e.calls)
+	}
+}
+
+// TestSpareThatHasEnded is not what a task gets.
+func TestSpareThatHasEnded(t *testing.T) {
+	e := &leadingEngine{}
+	s := e.boxes(t, 2)
+	there := &sandbox{id: "there", name: "ip-10-0-0-2.ec2.internal"}
+	s.live["there"] = there
+	s.spare <- &sandbox{id: "gone", name: "ip-10-0-0-3.ec2.internal"}
+	s.spare <- there
+	s.filled, s.coming = true, 2
+	if box, err := s.takeOwn(t.Context(), onFargate); box != there {
+		t.Errorf("it gets %v, %v", box, err)
+	}
+	if e.times("DELETE/containers/gone") != 1 {
+		t.Errorf("the engine was asked for %q", e.calls)
+	}
+}
+
+// TestCloseWhileSparesAreReplaced: who counts them first and takes them then may wait for one that another has taken.
+func TestCloseWhileSparesAreReplaced(t *testing.T) {
+	for range 200 {
+		s := (&leadingEngine{}).boxes(t, 64)
+		for range 64 {
+			s.spare <- &sandbox{id: "s"}
+		}
+		var both sync.WaitGroup
+		both.Go(func() { s.replace(context.Background(), &sandbox{id: "b"}, nil) })
+		both.Go(func() {
+			if err := s.close(context.Background(), false, true); err != nil {
+				t.Error(err)
+			}
+		})
+		both.Wait()
+	}
+}
