@@ -18,14 +18,6 @@ import (
 // leadTime is how long the engine may take to run the program of a sandbox. Whoever wants a sandbox waits meanwhile.
 const leadTime = 5 * time.Second
 
-// lives notes a sandbox that is there now.
-func (s *sandboxes) lives(box *sandbox) {
-	s.mu.Lock()
-	s.live[box.id] = box
-	s.mu.Unlock()
-	s.lead(box)
-}
-
 // leadTo has the sandboxes that are there find the endpoint, whose container is a new one.
 func (s *sandboxes) leadTo(route []string) {
 	s.mu.Lock()
@@ -63,8 +55,8 @@ func (s *sandboxes) lead(box *sandbox) {
 		return
 	}
 	s.mu.Lock()
-	first := err != nil && !box.lost
-	box.lost = err != nil
+	first := err != nil && !box.untold
+	box.untold = err != nil
 	if err != nil && slices.Equal(box.route, route) {
 		box.route = nil
 	}

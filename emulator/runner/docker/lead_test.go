@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -25,6 +26,8 @@ func TestAddress(t *testing.T) {
 
 // A leadingEngine has an endpoint beside its sandbox.
 type leadingEngine struct {
+	stopped bool // what is looked at does not run
+
 	answer func(r *http.Request, call string, n int) (status int) // n is how often; 0 is as usual
 
 	mu    sync.Mutex
@@ -67,7 +70,7 @@ func (e *leadingEngine) RoundTrip(r *http.Request) (*http.Response, error) {
 	case call == "GET/containers/ep/json", call == "GET/containers/batch-local-x-endpoint/json":
 		body = `{"Id":"ep","State":{"Running":true},"Config":{},"NetworkSettings":{"Networks":{"n":{"IPAddress":"172.18.0.2"}}}}`
 	case strings.HasPrefix(call, "GET/containers/"):
-		body = `{"Id":"box","State":{"Running":true},"Config":{"Cmd":["acaabckm"]},"NetworkSettings":{}}` // by way of 172.18.0.2
+		body = fmt.Sprintf(`{"Id":"box","State":{"Running":%t},"Config":{"Cmd":["acaabckm"]},"NetworkSettings":{}}`, !e.stopped) // by way of 172.18.0.2
 	case strings.HasSuffix(call, "/exec"):
 		body = `{"Id":"e"}`
 	}
@@ -180,7 +183,7 @@ func TestSandboxThatCouldNotBeTold(t *testing.T) {
 				}}
 				d := e.driver(t)
 				d.boxes.relay.id = "ep" // it is there
-				d.boxes.lives(&sandbox{id: "box", name: "h"})
+				d.boxes.live["box"] = &sandbox{id: "box", name: "h"}
 				began := time.Now()
 				d.boxes.leadTo([]string{"aaaaaaaa"})
 				if took := time.Since(began); took > leadTime {
@@ -212,7 +215,7 @@ func TestSandboxesAreToldWhoeverGoesAway(t *testing.T) {
 			return 0
 		}}
 		d := e.driver(t)
-		d.boxes.lives(&sandbox{id: "box", name: "h"})
+		d.boxes.live["box"] = &sandbox{id: "box", name: "h"}
 		_, _ = d.boxes.prepare(ctx)
 		if e.times("POST/exec/e/start") != 1 {
 			t.Errorf("it was asked for %q", e.calls)

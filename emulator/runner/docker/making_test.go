@@ -19,6 +19,47 @@ func (e *leadingEngine) boxes(t *testing.T, spares int) *sandboxes {
 	return s
 }
 
+// TestSandboxThatEndedUnheard: the end of a sandbox that was not yet known was told to nobody.
+func TestSandboxThatEndedUnheard(t *testing.T) {
+	ended := func(looks int) *leadingEngine {
+		e := &leadingEngine{}
+		e.answer = func(_ *http.Request, call string, n int) int {
+			if call == "GET/containers/box/json" && n >= looks {
+				return http.StatusNotFound
+			}
+			return 0
+		}
+		return e
+	}
+	t.Run("of a job that was taken over", func(t *testing.T) {
+		e := ended(2)
+		s := e.boxes(t, 1)
+		if box := s.takeOver(t.Context(), onFargate, &run{}, "box"); box != nil || len(s.live)+len(s.names) > 0 {
+			t.Errorf("it is in %v; live %v, names %v; the engine was asked for %q", box, s.live, s.names, e.calls)
+		}
+	})
+	t.Run("of an instance", func(t *testing.T) {
+		s := (&leadingEngine{stopped: true}).boxes(t, 1)
+		if _, err := s.takeHost(t.Context(), onHost); err != nil {
+			t.Error(err)
+		}
+		if len(s.hosts)+len(s.live)+len(s.names) > 0 {
+			t.Errorf("the next job finds it: %v, %v, %v", s.hosts, s.live, s.names)
+		}
+	})
+}
+
+// TestTakeOverOfOneThatNobodyTook: a sandbox that this process made may be found by the container in it before anybody has taken it.
+func TestTakeOverOfOneThatNobodyTook(t *testing.T) {
+	s := (&leadingEngine{}).boxes(t, 1)
+	made := &sandbox{id: "box", name: "h"}
+	s.live["box"] = made
+	r := &run{}
+	if box := s.takeOver(t.Context(), onFargate, r, "box"); box != made || len(box.inside) != 1 {
+		t.Errorf("it is in %+v", box)
+	}
+}
+
 // TestReplaceSandbox: who replaces a sandbox that is gone goes on, and whoever else is in it has lost its host (decisions, behaviour 11). Of those that wait,
 // one that is there still waits.
 func TestReplaceSandbox(t *testing.T) {

@@ -25,7 +25,7 @@ type sandbox struct {
 	// sandboxes.mu guards these.
 	inside map[*run]struct{}
 	route  []string // to the endpoint, that it was told last; empty: not known
-	lost   bool     // it could not be told
+	untold bool     // that could not be done
 }
 
 // extraHosts has the engine's machine be known to containers by the name that Docker Desktop gives it (decisions, behaviour 8).
@@ -99,12 +99,17 @@ func (s *sandboxes) take(ctx context.Context, t batch.Task, r *run) (*sandbox, e
 	if err == nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if box.inside == nil {
-			box.inside = map[*run]struct{}{}
-		}
-		box.inside[r] = struct{}{}
+		box.enter(r)
 	}
 	return box, err
+}
+
+// enter notes that a run is in it. The lock is held.
+func (s *sandbox) enter(r *run) {
+	if s.inside == nil {
+		s.inside = map[*run]struct{}{}
+	}
+	s.inside[r] = struct{}{}
 }
 
 // takeOver gives a task the sandbox in which an earlier process started it, as take does; nil if that is gone, which its containers survive. The endpoint
@@ -132,20 +137,23 @@ func (s *sandboxes) takeOver(ctx context.Context, t batch.Task, r *run, id strin
 		return nil
 	}
 	s.mu.Lock()
-	if box := s.live[is.ID]; box != nil { // this process made it: the start was not answered
-		defer s.mu.Unlock()
-		box.inside[r] = struct{}{}
-		return box
+	box := s.live[is.ID] // this process may have made it: the start was not answered
+	if box == nil {
+		box = &sandbox{id: is.ID, name: is.Config.Hostname}
+		for _, n := range is.NetworkSettings.Networks { // it is on one
+			box.ipv4 = n.IPAddress
+		}
+		s.live[is.ID] = box
+		s.names[box.name]++
 	}
+	box.enter(r)
 	s.mu.Unlock()
-	box := &sandbox{id: is.ID, name: is.Config.Hostname, inside: map[*run]struct{}{r: {}}}
-	for _, n := range is.NetworkSettings.Networks { // it is on one
-		box.ipv4 = n.IPAddress
+	// It may have ended before its end was ours to hear.
+	if is, err = s.driver.client.ContainerInspect(ctx, id); cerrdefs.IsNotFound(err) || err == nil && !is.State.Running {
+		s.drop(box)
+		return nil
 	}
-	s.mu.Lock()
-	s.names[box.name]++
-	s.mu.Unlock()
-	s.lives(box)
+	s.lead(box)
 	return box
 }
 
@@ -371,7 +379,6 @@ func (s *sandboxes) hostOf(box *sandbox) *hostBox {
 // make brings up a sandbox, of an instance or a task's own. Another emulator may remove the network that both use at the moment when nothing is on it; then it is made
 // once more.
 func (s *sandboxes) make(ctx context.Context, host batch.HostID, hostName string) (*sandbox, error) {
-	hostName = s.claim(labelOf(host), hostName)
 	box, err := s.tryMake(ctx, host, hostName)
 	if cerrdefs.IsNotFound(err) {
 		s.forget(ctx)
@@ -380,11 +387,6 @@ func (s *sandboxes) make(ctx context.Context, host batch.HostID, hostName string
 	for end := time.Now().Add(ambiguousTime); isAmbiguous(err) && ctx.Err() == nil && time.Now().Before(end); {
 		time.Sleep(firstRetry)
 		box, err = s.tryMake(ctx, host, hostName)
-	}
-	if err != nil {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.release(hostName)
 	}
 	return box, err
 }
@@ -395,9 +397,43 @@ func (s *sandboxes) tryMake(ctx context.Context, of batch.HostID, hostName strin
 	if err != nil {
 		return nil, err
 	}
-	d, label := s.driver, labelOf(of)
+	box := &sandbox{name: s.claim(labelOf(of), hostName), host: of}
+	made, err := s.start(ctx, box, ground)
+	s.mu.Lock()
+	if err != nil {
+		s.release(box.name)
+		s.mu.Unlock()
+		return nil, err
+	}
+	if made { // of one that was there nobody knows what it was told after its start
+		box.route = ground.route
+	}
+	s.live[box.id] = box // it has the name until it goes
+	s.mu.Unlock()
+	is, err := s.driver.client.ContainerInspect(ctx, box.id)
+	switch {
+	case err != nil && made:
+		s.remove(ctx, box)
+		return nil, fmt.Errorf("inspect a sandbox: %w", err)
+	case err != nil: // jobs may run in it
+		s.drop(box)
+		return nil, fmt.Errorf("inspect a sandbox: %w", err)
+	case !is.State.Running: // it ended before its end was ours to hear
+		s.died(box.id)
+	}
+	for _, n := range is.NetworkSettings.Networks { // it is on one
+		box.ipv4 = n.IPAddress
+	}
+	s.findMachine(ctx, box.id)
+	s.lead(box)
+	return box, nil
+}
+
+// start has a sandbox's container run, finds its id, and says whether it made it.
+func (s *sandboxes) start(ctx context.Context, box *sandbox, ground ground) (made bool, err error) {
+	d, label := s.driver, labelOf(box.host)
 	config := &container.Config{
-		Image: ground.image, Hostname: hostName, Cmd: ground.route,
+		Image: ground.image, Hostname: box.name, Cmd: ground.route,
 		Labels: map[string]string{labelInstance: d.options.Instance, labelSandbox: label},
 	}
 	host := &container.HostConfig{
@@ -411,38 +447,26 @@ func (s *sandboxes) tryMake(ctx context.Context, of batch.HostID, hostName strin
 		host.CapAdd = []string{"NET_ADMIN"} // of the program that pauses alone; containers that join have their own
 	}
 	name := "batch-local-" + d.options.Instance + "-" + label
-	if of == "" { // there are several, and none is looked for by its name
+	if box.host == "" { // there are several, and none is looked for by its name
 		name += "-" + uuid.NewString()[:8]
 	}
 	created, err := d.client.ContainerCreate(ctx, config, host, nil, nil, name)
-	id := created.ID
-	if cerrdefs.IsConflict(err) && of != "" {
-		id, err = name, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("create a sandbox: %w", err)
-	}
-	if err := d.client.ContainerStart(ctx, id, container.StartOptions{}); err != nil {
-		s.remove(ctx, &sandbox{id: id})
-		return nil, fmt.Errorf("start a sandbox: %w", err)
-	}
-	is, err := d.client.ContainerInspect(ctx, id)
-	if err != nil {
-		if created.ID != "" { // else jobs may run in it
-			s.remove(ctx, &sandbox{id: id})
+	made = err == nil
+	box.id = created.ID
+	if cerrdefs.IsConflict(err) && box.host != "" {
+		var is container.InspectResponse
+		if is, err = d.client.ContainerInspect(ctx, name); err == nil {
+			box.id = is.ID
 		}
-		return nil, fmt.Errorf("inspect a sandbox: %w", err)
 	}
-	box := &sandbox{id: is.ID, name: hostName, host: of}
-	if created.ID != "" { // of one that was there nobody knows what it was told after its start
-		box.route = ground.route
+	if err != nil {
+		return false, fmt.Errorf("create a sandbox: %w", err)
 	}
-	for _, n := range is.NetworkSettings.Networks { // it is on one
-		box.ipv4 = n.IPAddress
+	if err := d.client.ContainerStart(ctx, box.id, container.StartOptions{}); err != nil {
+		s.remove(ctx, box)
+		return false, fmt.Errorf("start a sandbox: %w", err)
 	}
-	s.findMachine(ctx, id)
-	s.lives(box)
-	return box, nil
+	return made, nil
 }
 
 // labelOf is what a sandbox's label says.
@@ -465,5 +489,15 @@ func (s *sandboxes) died(id string) {
 	}
 	for r := range box.inside {
 		go r.lose()
+	}
+}
+
+// drop forgets a sandbox that is not ours to remove.
+func (s *sandboxes) drop(box *sandbox) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.live[box.id] == box {
+		delete(s.live, box.id)
+		s.release(box.name)
 	}
 }
