@@ -18,6 +18,9 @@ func (s *sandboxes) prepare(ctx context.Context) (g ground, err error) {
 		return g, err
 	}
 	defer s.preparing.Release(1)
+	if s.isClosed() {
+		return g, errClosed
+	}
 	if s.network == "" {
 		if s.image, err = s.pauseImage(ctx); err != nil {
 			return g, fmt.Errorf("import the image of sandboxes: %w", err)
@@ -28,6 +31,24 @@ func (s *sandboxes) prepare(ctx context.Context) (g ground, err error) {
 	}
 	gateway, err := s.relay.gateway(ctx, s.network, s.image)
 	return ground{s.network, s.image, routeWords(gateway)}, err
+}
+
+// ensure is prepare for somebody who may go away meanwhile.
+func (s *sandboxes) ensure(ctx context.Context) error {
+	done := make(chan error, 1)
+	begun := s.begin(func() {
+		_, err := s.prepare(s.ctx)
+		done <- err
+	})
+	if !begun {
+		return errClosed
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // pauseImage is the image of sandboxes, on the engine.

@@ -23,12 +23,15 @@ func TestHangs(t *testing.T) {
 	}{
 		"a volume is made":                                 {"/volumes/create", docker.Options{Network: "host"}, false},
 		"a container is made":                              {"/containers/create", docker.Options{Network: "host"}, false},
+		"a sandbox is made":                                {"/containers/create", docker.Options{}, true},
+		"a sandbox is started":                             {"/containers/" + doubleID + "/start", docker.Options{}, true},
 		"the network is looked for":                        {"/networks", docker.Options{}, true},
 		"the network is looked for ahead of the first job": {"/networks", docker.Options{Endpoint: endpoint.New(endpoint.Options{})}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDouble(t)
 			reached := make(chan struct{}, 16)
+			d.answers("/networks", []map[string]string{{"Name": "batch-local", "Id": "n"}})
 			d.answer[test.path] = func(w http.ResponseWriter, r *http.Request, n int) bool {
 				reached <- struct{}{}
 				return d.hangs(w, r, n)

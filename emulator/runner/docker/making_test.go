@@ -2,9 +2,12 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/batch-local/batch-local/emulator/batch"
 	"github.com/batch-local/batch-local/emulator/runner"
@@ -17,6 +20,98 @@ func (e *leadingEngine) boxes(t *testing.T, spares int) *sandboxes {
 	s := engineOf(e.RoundTrip).driver(t, Options{Instance: "x", Network: "batch-local", Sandboxes: spares}).boxes
 	s.arch = "amd64"
 	return s
+}
+
+// TestNoSandboxAfterClose: a run that was abandoned may still ask for one, which nobody would take away.
+func TestNoSandboxAfterClose(t *testing.T) {
+	for name, task := range map[string]batch.Task{"an instance": onHost, "a task": onFargate} {
+		t.Run(name, func(t *testing.T) {
+			e, asked, goOn := &leadingEngine{}, make(chan struct{}), make(chan struct{})
+			e.answer = func(_ *http.Request, call string, n int) int {
+				if call == "GET/networks" && n == 1 { // of Close
+					close(asked)
+					<-goOn
+				}
+				return 0
+			}
+			s := e.boxes(t, 1)
+			closed := make(chan error)
+			go func() { closed <- s.close(context.Background(), false, true) }()
+			<-asked
+			if _, err := s.take(t.Context(), task, s.driver.newRun(t.Context(), runner.Attempt{Task: task}, nil)); !errors.Is(err, errClosed) {
+				t.Errorf("it has one: %v", err)
+			}
+			close(goOn)
+			if err := <-closed; err != nil {
+				t.Error(err)
+			}
+			if len(s.live) > 0 || e.times("POST/containers/create") > 0 {
+				t.Errorf("left: %v; the engine was asked for %q", s.live, e.calls)
+			}
+		})
+	}
+}
+
+// TestStartOfSandboxIsNotCutShort, whoever goes away in the middle of it: the engine would go on with it, across the removal. It is put away when it is there.
+func TestStartOfSandboxIsNotCutShort(t *testing.T) {
+	const takes = 10 * time.Second
+	for name, test := range map[string]struct {
+		gone  func(s *sandboxes, r *run) error
+		early bool // it is not waited for
+		left  bool // Close says so
+		taken bool // the run has it
+	}{
+		"the run is abandoned": {gone: func(_ *sandboxes, r *run) error { r.quit(errAbandoned); return nil }, early: true},
+		"Close": {gone: func(s *sandboxes, _ *run) error {
+			return s.close(context.Background(), false, true)
+		}, taken: true},
+		"Close without an engine": {gone: func(s *sandboxes, _ *run) error {
+			return s.close(context.Background(), false, false)
+		}},
+		"Close that has no time": {gone: func(s *sandboxes, r *run) error {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			defer cancel()
+			r.quit(errAbandoned)
+			return s.close(ctx, false, true)
+		}, early: true, left: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := &leadingEngine{answer: func(r *http.Request, call string, _ int) int {
+					if call == "POST/containers/box/start" {
+						time.Sleep(takes)
+						if r.Context().Err() != nil {
+							t.Error("it was cut short")
+						}
+					}
+					return 0
+				}}
+				s := e.boxes(t, 1)
+				r := s.driver.newRun(t.Context(), runner.Attempt{Task: onFargate}, nil)
+				s.filled, s.coming = true, 1 // it is about this one
+				began := time.Now()
+				taken := make(chan *sandbox)
+				go func() {
+					box, _ := s.take(t.Context(), onFargate, r)
+					taken <- box
+				}()
+				time.Sleep(time.Second)
+				if err := test.gone(s, r); (err != nil) != test.left {
+					t.Errorf("Close says %v", err)
+				}
+				if box := <-taken; (box != nil) != test.taken {
+					t.Errorf("the run has %v", box)
+				}
+				if early := time.Since(began) < takes; early != test.early {
+					t.Errorf("it took %v", time.Since(began))
+				}
+				s.making.Wait()
+				if gone := len(s.live)+len(s.names) == 0 && e.times("DELETE/containers/box") == 1; gone == test.taken {
+					t.Errorf("live %v, names %v; the engine was asked for %q", s.live, s.names, e.calls)
+				}
+			})
+		})
+	}
 }
 
 // TestSandboxThatEndedUnheard: the end of a sandbox that was not yet known was told to nobody.

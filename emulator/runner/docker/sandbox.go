@@ -112,6 +112,19 @@ func (s *sandbox) enter(r *run) {
 	s.inside[r] = struct{}{}
 }
 
+// errClosed is why nothing more is made.
+var errClosed = fmt.Errorf("the driver is closed: %w", context.Canceled)
+
+// begin has something made that does not end with who asked for it; close waits for it. It says whether there was time for that.
+func (s *sandboxes) begin(making func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.making.Go(making)
+	}
+	return !s.closed
+}
+
 // takeOver gives a task the sandbox in which an earlier process started it, as take does; nil if that is gone, which its containers survive. The endpoint
 // is set up again: its other end was in the earlier process.
 func (s *sandboxes) takeOver(ctx context.Context, t batch.Task, r *run, id string) *sandbox {
@@ -130,7 +143,7 @@ func (s *sandboxes) takeOver(ctx context.Context, t batch.Task, r *run, id strin
 	case err == nil && !is.State.Running:
 		return nil
 	case err == nil:
-		_, err = s.prepare(ctx)
+		err = s.ensure(ctx)
 	}
 	if err != nil {
 		s.driver.log.Warn("the sandbox of a job that was taken over is not there", "attempt", t.Attempt, "error", err)
@@ -159,6 +172,10 @@ func (s *sandboxes) takeOver(ctx context.Context, t batch.Task, r *run, id strin
 
 func (s *sandboxes) takeHost(ctx context.Context, t batch.Task) (*sandbox, error) {
 	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil, errClosed
+	}
 	h := s.hosts[t.Host]
 	if h == nil {
 		h = &hostBox{ready: make(chan struct{})}
@@ -213,13 +230,13 @@ func (s *sandboxes) expire(host batch.HostID, h *hostBox) {
 		return
 	}
 	s.mu.Lock()
-	mine := h.users == 0 && s.hosts[host] == h && !s.closed
-	if mine {
-		delete(s.hosts, host)
+	defer s.mu.Unlock()
+	if h.users > 0 || s.hosts[host] != h || s.closed {
+		return
 	}
-	s.mu.Unlock()
-	if mine && h.box != nil {
-		s.remove(s.ctx, h.box)
+	delete(s.hosts, host)
+	if h.box != nil {
+		s.making.Go(func() { s.putAway(h.box) })
 	}
 }
 
@@ -240,7 +257,7 @@ func (s *sandboxes) takeOwn(ctx context.Context, t batch.Task) (*sandbox, error)
 		s.mu.Lock()
 		s.filled = true
 		s.mu.Unlock()
-		return s.make(ctx, "", t.HostName)
+		return s.makeOwn(ctx, t.HostName)
 	}
 	defer s.fill(t) // after the task has its own: the first one should not wait behind those to come
 	for {
@@ -256,7 +273,35 @@ func (s *sandboxes) takeOwn(ctx context.Context, t batch.Task) (*sandbox, error)
 			s.remove(ctx, box) // of another region
 		default:
 		}
-		return s.make(ctx, "", t.HostName)
+		return s.makeOwn(ctx, t.HostName)
+	}
+}
+
+// makeOwn makes a sandbox for a task. When the task goes away meanwhile it is made to its end all the same, and put away then (see uncut).
+func (s *sandboxes) makeOwn(ctx context.Context, hostName string) (*sandbox, error) {
+	type result struct {
+		box *sandbox
+		err error
+	}
+	made := make(chan result)
+	begun := s.begin(func() {
+		box, err := s.make(s.ctx, "", hostName)
+		select {
+		case made <- result{box, err}:
+		case <-ctx.Done():
+			if err == nil {
+				s.putAway(box)
+			}
+		}
+	})
+	if !begun {
+		return nil, errClosed
+	}
+	select {
+	case m := <-made:
+		return m.box, m.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 }
 
@@ -291,7 +336,7 @@ func (s *sandboxes) refill(t batch.Task) {
 			return // the task that misses it makes its own, and tells the error
 		}
 		if !s.offer(box) {
-			s.making.Go(func() { s.remove(s.ctx, box) })
+			s.making.Go(func() { s.putAway(box) })
 		}
 	})
 }
@@ -413,7 +458,7 @@ func (s *sandboxes) tryMake(ctx context.Context, of batch.HostID, hostName strin
 	is, err := s.driver.client.ContainerInspect(ctx, box.id)
 	switch {
 	case err != nil && made:
-		s.remove(ctx, box)
+		s.putAway(box)
 		return nil, fmt.Errorf("inspect a sandbox: %w", err)
 	case err != nil: // jobs may run in it
 		s.drop(box)
@@ -450,7 +495,12 @@ func (s *sandboxes) start(ctx context.Context, box *sandbox, ground ground) (mad
 	if box.host == "" { // there are several, and none is looked for by its name
 		name += "-" + uuid.NewString()[:8]
 	}
-	created, err := d.client.ContainerCreate(ctx, config, host, nil, nil, name)
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	asking, cancel := uncut(ctx)
+	defer cancel()
+	created, err := d.client.ContainerCreate(asking, config, host, nil, nil, name)
 	made = err == nil
 	box.id = created.ID
 	if cerrdefs.IsConflict(err) && box.host != "" {
@@ -462,11 +512,19 @@ func (s *sandboxes) start(ctx context.Context, box *sandbox, ground ground) (mad
 	if err != nil {
 		return false, fmt.Errorf("create a sandbox: %w", err)
 	}
-	if err := d.client.ContainerStart(ctx, box.id, container.StartOptions{}); err != nil {
-		s.remove(ctx, box)
+	if err := d.client.ContainerStart(asking, box.id, container.StartOptions{}); err != nil {
+		if made || !unanswered(err) { // else jobs may run in it
+			s.putAway(box)
+		}
 		return false, fmt.Errorf("start a sandbox: %w", err)
 	}
 	return made, nil
+}
+
+// uncut is for a call that has a container join a network. An engine that is not waited for goes on all the same; a removal that comes across that may leave
+// it with a network that it never gives up (moby issue 42119, seen with 20.10).
+func uncut(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), startTime)
 }
 
 // labelOf is what a sandbox's label says.

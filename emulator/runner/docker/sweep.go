@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
@@ -79,6 +80,16 @@ func (s *sandboxes) remove(ctx context.Context, box *sandbox) {
 	}
 }
 
+// removeTime is how long the engine may take to remove a sandbox that nobody waits for.
+const removeTime = 30 * time.Second
+
+// putAway removes a sandbox that nobody is to have, whoever has gone away meanwhile.
+func (s *sandboxes) putAway(box *sandbox) {
+	ctx, cancel := context.WithTimeout(context.Background(), removeTime)
+	defer cancel()
+	s.remove(ctx, box)
+}
+
 // close removes the sandboxes and, if nothing is on it, the network, where there is an engine to ask. With keep, those that a task is in stay. When ctx is done
 // it leaves what is left, and says so.
 func (s *sandboxes) close(ctx context.Context, keep, engine bool) error {
@@ -108,14 +119,17 @@ func (s *sandboxes) close(ctx context.Context, keep, engine bool) error {
 	case <-made:
 	case <-ctx.Done():
 		s.cancel()
-		<-made
+		select {
+		case <-made:
+		case <-time.After(putDownTime): // a call that must not be cut short is not answered; the sandbox goes when it is, if this process is there still
+		}
 	}
 	s.relay.close()
 	if !engine {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if n := len(s.live); n > 0 && !keep {
-			return fmt.Errorf("%d sandboxes are left on an engine that is away; the next start takes them away", n)
+		if n := len(s.live); (n > 0 || !isClosed(made)) && !keep {
+			return fmt.Errorf("sandboxes are left on an engine that is away, %d or more; the next start takes them away", n)
 		}
 		return nil
 	}
