@@ -26,7 +26,8 @@ func TestAddress(t *testing.T) {
 
 // A leadingEngine has an endpoint beside its sandbox.
 type leadingEngine struct {
-	stopped bool // what is looked at does not run
+	stopped   bool // what is looked at does not run
+	noAddress bool // the endpoint has none
 
 	answer func(r *http.Request, call string, n int) (status int) // n is how often; 0 is as usual
 
@@ -69,6 +70,9 @@ func (e *leadingEngine) RoundTrip(r *http.Request) (*http.Response, error) {
 		body = `[]`
 	case call == "GET/containers/ep/json", call == "GET/containers/batch-local-x-endpoint/json":
 		body = `{"Id":"ep","State":{"Running":true},"Config":{},"NetworkSettings":{"Networks":{"n":{"IPAddress":"172.18.0.2"}}}}`
+		if e.noAddress {
+			body = strings.Replace(body, "172.18.0.2", "", 1)
+		}
 	case strings.HasPrefix(call, "GET/containers/"):
 		body = fmt.Sprintf(`{"Id":"box","State":{"Running":%t},"Config":{"Cmd":["acaabckm"]},"NetworkSettings":{}}`, !e.stopped) // by way of 172.18.0.2
 	case strings.HasSuffix(call, "/exec"):

@@ -70,19 +70,26 @@ func (r *relayer) gateway(ctx context.Context, network, image string) (netip.Add
 
 func (r *relayer) name() string { return "batch-local-" + r.driver.options.Instance + "-endpoint" }
 
-// make brings up the container. One that an earlier process left is taken over: sandboxes have routes to it.
+// make brings up the container. One that an earlier process left is taken over: sandboxes have routes to it. It is made anew only if it has no use: the network
+// that it was on is no more, or it has no address. Whatever else is wrong with it may pass.
 func (r *relayer) make(ctx context.Context, network, image string) (id string, ipv4 netip.Addr, err error) {
 	d := r.driver
-	id, err = r.create(ctx, network, image)
-	if cerrdefs.IsConflict(err) {
-		id = r.name()
-		if err = d.client.ContainerStart(ctx, id, container.StartOptions{}); err != nil { // on a network that is no more, for one
-			d.boxes.remove(ctx, &sandbox{id: id})
-			id, err = r.create(ctx, network, image)
-		}
+	asking, cancel := uncut(ctx)
+	defer cancel()
+	start := func(id string) error { return d.client.ContainerStart(asking, id, container.StartOptions{}) }
+	id, err = r.create(asking, network, image)
+	there := cerrdefs.IsConflict(err)
+	if there {
+		id, err = r.name(), nil
 	}
 	if err == nil {
-		err = d.client.ContainerStart(ctx, id, container.StartOptions{})
+		err = start(id)
+	}
+	if there && cerrdefs.IsNotFound(err) {
+		d.boxes.putAway(&sandbox{id: id})
+		if id, err = r.create(asking, network, image); err == nil {
+			err = start(id)
+		}
 	}
 	if err != nil {
 		return "", netip.Addr{}, err
@@ -92,9 +99,11 @@ func (r *relayer) make(ctx context.Context, network, image string) (id string, i
 		return "", netip.Addr{}, err
 	}
 	for _, n := range is.NetworkSettings.Networks { // it is on one
-		if ipv4, err = netip.ParseAddr(n.IPAddress); err != nil {
-			return "", netip.Addr{}, err
-		}
+		ipv4, _ = netip.ParseAddr(n.IPAddress)
+	}
+	if !ipv4.IsValid() {
+		d.boxes.putAway(&sandbox{id: is.ID})
+		return "", netip.Addr{}, errors.New("its container has no address")
 	}
 	return is.ID, ipv4, nil
 }

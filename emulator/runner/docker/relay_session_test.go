@@ -18,6 +18,7 @@ import (
 func TestRelayThatTalksNonsense(t *testing.T) {
 	d := newDouble(t)
 	d.answers("/networks", []map[string]string{{"Name": "batch-local", "Id": "n"}})
+	d.answers("/containers/"+doubleID+"/json", map[string]any{"Id": doubleID, "Config": map[string]any{}, "NetworkSettings": map[string]any{"Networks": map[string]any{"n": map[string]string{"IPAddress": "172.18.0.2"}}}})
 	d.answers("/containers/"+doubleID+"/archive", nil)
 	d.answers("/containers/"+doubleID+"/exec", map[string]string{"Id": "e"})
 	d.answer["/exec/e/start"] = func(w http.ResponseWriter, _ *http.Request, _ int) bool {
