@@ -3,10 +3,12 @@ package docker
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
 
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/versions"
@@ -84,24 +86,42 @@ func (d *Driver) isOn(n network.Inspect) bool {
 }
 
 // removeNetwork removes the network if an emulator made it and nothing is on it; alone says that nothing of ours is to stay there.
-func (d *Driver) removeNetwork(ctx context.Context, alone bool) {
-	if d.options.Network == "host" {
-		return
+func (d *Driver) removeNetwork(ctx context.Context, alone bool) error {
+	if d.options.Network == modeHost {
+		return nil
 	}
 	all, err := d.networks(ctx)
 	if err != nil {
-		d.log.Warn("the network of jobs could not be looked for", "error", err)
+		return err
 	}
+	var errs []error
 	for _, n := range all {
-		is, err := d.client.NetworkInspect(ctx, n.ID, network.InspectOptions{})
-		for end := time.Now().Add(leaveTime); alone && err == nil && d.isOn(is) && ctx.Err() == nil && time.Now().Before(end); { // the engine is not done with a removal
-			time.Sleep(firstRetry)
-			is, err = d.client.NetworkInspect(ctx, n.ID, network.InspectOptions{})
+		errs = append(errs, d.removeOne(ctx, n.ID, alone))
+	}
+	return errors.Join(errs...)
+}
+
+// removeOne removes one network, in time. That somebody else is on it, or has taken it away, is no error.
+func (d *Driver) removeOne(ctx context.Context, id string, alone bool) error {
+	for end := time.Now().Add(leaveTime); ; {
+		is, err := d.client.NetworkInspect(ctx, id, network.InspectOptions{})
+		switch {
+		case err != nil:
+		case is.Labels[labelInstance] == "":
+			return nil // the user's own
+		case alone && d.isOn(is): // the engine is not done with a removal
+			err = errors.New("containers of ours are still on it")
+		case len(is.Containers) > 0:
+			return nil
+		default: // the engine refuses while somebody joins it, who is on it then; or because it has lost count, and nobody is
+			err = d.client.NetworkRemove(ctx, id)
 		}
-		if err != nil || is.Labels[labelInstance] == "" || len(is.Containers) > 0 {
-			continue
+		if err == nil || cerrdefs.IsNotFound(err) {
+			return nil
 		}
-		// Somebody may join it in this moment; then the engine refuses, which is right.
-		_ = d.client.NetworkRemove(ctx, n.ID)
+		if ctx.Err() != nil || time.Now().After(end) {
+			return err
+		}
+		time.Sleep(firstRetry)
 	}
 }

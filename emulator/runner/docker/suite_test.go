@@ -14,6 +14,7 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/client"
 
 	"github.com/batch-local/batch-local/emulator/batch"
@@ -70,10 +71,11 @@ func newInstance() string {
 	return "test-" + hex.EncodeToString(b)
 }
 
-// leftovers is everything on the engine with the instance's label.
+// leftovers is everything on the engine with the instance's label. A network that it made may serve others.
 func leftovers(t *testing.T, engine *client.Client, instance string) []string {
 	t.Helper()
-	list, err := engine.ContainerList(context.Background(), container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", "batch-local.instance="+instance))})
+	its := filters.NewArgs(filters.Arg("label", "batch-local.instance="+instance))
+	list, err := engine.ContainerList(context.Background(), container.ListOptions{All: true, Filters: its})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +83,28 @@ func leftovers(t *testing.T, engine *client.Client, instance string) []string {
 	for _, c := range list {
 		left = append(left, c.Names[0]+" "+c.Status)
 	}
+	networks, err := engine.NetworkList(context.Background(), network.ListOptions{Filters: its})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range networks {
+		if unused(engine, n.ID) {
+			left = append(left, "the network "+n.Name)
+		}
+	}
 	return left
+}
+
+// unused says whether nobody wants a network that is there. Another emulator may be about to join it, or to take it away.
+func unused(engine *client.Client, id string) bool {
+	for range 100 {
+		is, err := engine.NetworkInspect(context.Background(), id, network.InspectOptions{})
+		if err != nil || len(is.Containers) > 0 {
+			return false
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return true
 }
 
 // containers says a work in the words of testdata/workload.

@@ -147,6 +147,8 @@ func (s *sandboxes) close(ctx context.Context, keep, engine bool) error {
 	if err := s.sweep(ctx, !keep); err != nil {
 		return fmt.Errorf("sandboxes may be left; the next start takes them away: %w", err)
 	}
-	s.driver.removeNetwork(ctx, !keep)
+	if err := s.driver.removeNetwork(ctx, !keep); err != nil {
+		return fmt.Errorf("the network %s is left; the next end tries again: %w", s.driver.options.Network, err)
+	}
 	return nil
 }
