@@ -18,38 +18,53 @@ func init() {
 	if os.Args[0] != Program {
 		return
 	}
-	if err := run(os.Stdin, os.Stdout); err != nil {
+	if err := run(os.Stdin, os.Stdout, listenAll); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	os.Exit(0)
 }
 
-// run hands connections on until the other side closes the input.
-func run(in io.ReadCloser, out io.WriteCloser) error {
+// run hands connections on until the other side closes the input. It listens before it says a word: whoever hears it may let jobs call.
+func run(in io.ReadCloser, out io.WriteCloser, listen func() ([]net.Listener, error)) error {
+	listeners, err := listen()
+	for _, l := range listeners {
+		defer l.Close()
+	}
+	if err != nil {
+		return err
+	}
 	session, err := yamux.Client(stdio{in, out}, config())
 	if err != nil {
 		return err
 	}
 	defer session.Close()
-	for i, address := range addresses {
-		if err := addAddress(fmt.Sprint("lo:", i+1), address); err != nil {
-			return fmt.Errorf("add the address %s: %w", address, err)
-		}
-		l, err := listen(net.JoinHostPort(address, port))
-		if err != nil {
-			return err
-		}
-		defer l.Close()
+	for i, l := range listeners {
 		go accept(l, session, byte(i))
 	}
 	<-session.CloseChan()
 	return nil
 }
 
-// Time for the relay of a process that was killed to notice that, and to leave the address.
+// listenAll listens at all addresses, in their order. With an error it answers those that it has already.
+func listenAll() (all []net.Listener, err error) {
+	for i, address := range addresses {
+		if err := addAddress(fmt.Sprint("lo:", i+1), address); err != nil {
+			return all, fmt.Errorf("add the address %s: %w", address, err)
+		}
+		l, err := listen(net.JoinHostPort(address, port))
+		if err != nil {
+			return all, err
+		}
+		all = append(all, l)
+	}
+	return all, nil
+}
+
+// Time for the relay of a process that was killed to notice that, and to leave an address. For both it is less than the other side waits for a word (yamux, 10
+// seconds).
 const (
-	listenTime  = 10 * time.Second
+	listenTime  = 4 * time.Second
 	listenPause = 20 * time.Millisecond
 )
 
