@@ -74,7 +74,7 @@ func (e *leadingEngine) RoundTrip(r *http.Request) (*http.Response, error) {
 			body = strings.Replace(body, "172.18.0.2", "", 1)
 		}
 	case strings.HasPrefix(call, "GET/containers/"):
-		body = fmt.Sprintf(`{"Id":"box","State":{"Running":%t},"Config":{"Cmd":["acaabckm"]},"NetworkSettings":{}}`, !e.stopped) // by way of 172.18.0.2
+		body = fmt.Sprintf(`{"Id":"box","State":{"Running":%t},"Config":{"Cmd":["acaabckm"]},"NetworkSettings":{"Networks":{"n":{"IPAddress":"172.18.0.3"}}}}`, !e.stopped) // by way of 172.18.0.2
 	case strings.HasSuffix(call, "/exec"):
 		body = `{"Id":"e"}`
 	}

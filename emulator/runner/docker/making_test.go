@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/netip"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -142,6 +143,29 @@ func TestSandboxThatEndedUnheard(t *testing.T) {
 			t.Errorf("the next job finds it: %v, %v, %v", s.hosts, s.live, s.names)
 		}
 	})
+}
+
+// TestAddressOfOneThatIsMade: the endpoint may look for the sandbox of a caller while another one is made.
+func TestAddressOfOneThatIsMade(t *testing.T) {
+	e := &leadingEngine{}
+	s := e.boxes(t, 1)
+	looking := make(chan struct{})
+	var looker sync.WaitGroup
+	e.answer = func(_ *http.Request, call string, _ int) int {
+		if call == "GET/containers/box/json" { // it is noted already
+			looker.Go(func() {
+				for !isClosed(looking) {
+					s.guest(netip.MustParseAddr("172.18.0.3"))
+				}
+			})
+		}
+		return 0
+	}
+	if _, err := s.takeHost(t.Context(), onHost); err != nil {
+		t.Error(err)
+	}
+	close(looking)
+	looker.Wait()
 }
 
 // TestTakeOverOfOneThatNobodyTook: a sandbox that this process made may be found by the container in it before anybody has taken it.

@@ -18,11 +18,11 @@ import (
 // A sandbox holds a network namespace.
 type sandbox struct {
 	id   string
-	ipv4 string
 	name string       // of the host, as containers in it see it
 	host batch.HostID // empty: a task's own
 
 	// sandboxes.mu guards these.
+	ipv4   string // does not change when somebody has taken it
 	inside map[*run]struct{}
 	route  []string // to the endpoint, that it was told last; empty: not known
 	untold bool     // that could not be done
@@ -93,7 +93,7 @@ func (s *sandboxes) take(ctx context.Context, t batch.Task, r *run) (*sandbox, e
 	}
 	take := s.takeHost
 	if !t.SharesHost() {
-		take, ctx = s.takeOwn, r.asking // a stop does not cut it short: the engine would make it all the same, and nobody would know it
+		take, ctx = s.takeOwn, r.asking // a stop finds it made, as it does the container
 	}
 	box, err := take(ctx, t)
 	if err == nil {
@@ -466,9 +466,11 @@ func (s *sandboxes) tryMake(ctx context.Context, of batch.HostID, hostName strin
 	case !is.State.Running: // it ended before its end was ours to hear
 		s.died(box.id)
 	}
+	s.mu.Lock()
 	for _, n := range is.NetworkSettings.Networks { // it is on one
 		box.ipv4 = n.IPAddress
 	}
+	s.mu.Unlock()
 	s.findMachine(ctx, box.id)
 	s.lead(box)
 	return box, nil
