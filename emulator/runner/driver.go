@@ -91,8 +91,8 @@ type Attempt struct {
 	// Settled is for drivers of EmulatorTime alone: it says that nothing more happens to the attempt until the clock moves or somebody else
 	// acts, and whether a stop was heard. It may be called more than once.
 	Settled func(stopped bool)
-	// Abandon is closed when nothing more is to be waited for, not even for an engine that is away: Run returns at once and leaves the attempt
-	// as it stands, also one that was to be stopped. nil, in tests, is never.
+	// Abandon is closed when nothing more is to be waited for, not even for an engine that is away: Run returns in a second or so and leaves the
+	// attempt as it stands, also one that was to be stopped. nil, in tests, is never.
 	Abandon <-chan struct{}
 }
 
