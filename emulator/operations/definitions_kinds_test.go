@@ -67,6 +67,15 @@ func isRouted(c *types.TaskContainerProperties) {
 	c.LogConfiguration = &types.LogConfiguration{LogDriver: types.LogDriverAwsfirelens}
 }
 
+// all makes several changes.
+func all(edits ...func(*types.TaskContainerProperties)) func(*types.TaskContainerProperties) {
+	return func(c *types.TaskContainerProperties) {
+		for _, edit := range edits {
+			edit(c)
+		}
+	}
+}
+
 // TestRegisterRefusesKinds is jobs.md 7.1 and 10.6 for nodes, tasks and pods: every text, all wrapped.
 func TestRegisterRefusesKinds(t *testing.T) {
 	helper := func(c *types.TaskContainerProperties) { c.Essential = aws.Bool(false) }
@@ -104,6 +113,8 @@ func TestRegisterRefusesKinds(t *testing.T) {
 		})), "When a firelensConfiguration object is specified, at least one container has to run as root"},
 		"4.1 circle":                         {ofTasks(taskContainer("a", waitsFor("b", "START")), taskContainer("b", waitsFor("c", "START")), taskContainer("c", waitsFor("b", "START"))), "Container dependencies must not be circular, b depends on itself."},
 		"4.1 itself":                         {ofTasks(taskContainer("a", waitsFor("a", "START")), taskContainer("b", nil)), "Container dependencies must not be circular, a depends on itself."},
+		"2.5 router waits for who writes":    {ofTasks(taskContainer("a", isRouted), taskContainer("r", all(routes, waitsFor("a", "START")))), "Container dependencies must not be circular, a depends on itself."},
+		"2.5 router waits for one between":   {ofTasks(taskContainer("r", all(routes, waitsFor("b", "START"))), taskContainer("b", waitsFor("a", "SUCCESS")), taskContainer("a", all(isRouted, helper))), "Container dependencies must not be circular, r depends on itself."},
 		"4.1 timeout below 2 s":              {ofTasks(taskContainer("a", func(c *types.TaskContainerProperties) { c.StartTimeout = aws.Int32(1) })), "startTimeout 1 is not valid."},
 		"4.1 timeout above 120 s on Fargate": {onFargateTask(nil, func(c *types.TaskContainerProperties) { c.StopTimeout = aws.Int32(121) }), "stopTimeout 121 is not valid."},
 		"10.6 ipc":                           {ofTasksWith(func(p *types.EcsTaskProperties) { p.IpcMode = aws.String("x") }), "ipcMode x is not valid. Valid values are: [host, task, none]"},

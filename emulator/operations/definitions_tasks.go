@@ -99,7 +99,7 @@ func checkFirelens(t *api.EcsTaskProperties) error {
 				return err
 			}
 		}
-		routed = routed || c.LogConfiguration != nil && c.LogConfiguration.LogDriver == api.LogDriverAwsfirelens
+		routed = routed || isRouted(c)
 		user, _, _ := strings.Cut(api.Value(c.User), ":")
 		root = root || user == "" || user == "0" || user == "root"
 	}
@@ -116,6 +116,11 @@ func checkFirelens(t *api.EcsTaskProperties) error {
 		return api.Invalid("When a container uses the awsfirelens log driver, one container has to have a firelensConfiguration object")
 	}
 	return nil
+}
+
+// isRouted says that a container's output goes to the task's router.
+func isRouted(c api.TaskContainerProperties) bool {
+	return c.LogConfiguration != nil && c.LogConfiguration.LogDriver == api.LogDriverAwsfirelens
 }
 
 // checkTaskContainer holds a container to the rules of a containerProperties one, as far as they concern both.
@@ -166,14 +171,20 @@ func checkTaskDependencies(t *api.EcsTaskProperties, c *api.TaskContainerPropert
 	return nil
 }
 
-// checkCircles refuses containers that wait for each other; what they wait for is there.
+// checkCircles refuses containers that wait for each other; what they wait for is there. Who writes to a router of logs waits for that too, without saying so
+// (runtime.md 2.5).
 //
 // Guess: ECS refuses them (runtime.md 4.1); the text was not seen.
 func checkCircles(t *api.EcsTaskProperties) error {
+	router := slices.IndexFunc(t.Containers, func(c api.TaskContainerProperties) bool { return c.FirelensConfiguration != nil })
 	waits := make(map[string][]string, len(t.Containers))
-	for _, c := range t.Containers {
+	for i, c := range t.Containers {
+		name := api.Value(c.Name)
 		for _, d := range c.DependsOn {
-			waits[api.Value(c.Name)] = append(waits[api.Value(c.Name)], api.Value(d.ContainerName))
+			waits[name] = append(waits[name], api.Value(d.ContainerName))
+		}
+		if router >= 0 && router != i && isRouted(c) {
+			waits[name] = append(waits[name], api.Value(t.Containers[router].Name))
 		}
 	}
 	clear := map[string]bool{}
