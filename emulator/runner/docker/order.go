@@ -55,6 +55,18 @@ func conditionsOf(t batch.Task) [][]condition {
 	return all
 }
 
+// ableOf says which containers may ever have their turn: those that wait neither for themselves nor for any that does. Definitions with such a circle are refused,
+// but one may be in the data of an earlier version.
+func ableOf(conditions [][]condition) []bool {
+	able := make([]bool, len(conditions))
+	for range conditions { // each round finds at least one more
+		for i, waits := range conditions {
+			able[i] = !slices.ContainsFunc(waits, func(c condition) bool { return !able[c.on] })
+		}
+	}
+	return able
+}
+
 // routed says that a container's output goes to the task's router.
 func routed(c batch.Container) bool {
 	return c.Properties != nil && c.Properties.LogConfiguration != nil && c.Properties.LogConfiguration.LogDriver == api.LogDriverAwsfirelens

@@ -14,6 +14,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/batch-local/batch-local/emulator/api"
 	"github.com/batch-local/batch-local/emulator/batch"
 	"github.com/batch-local/batch-local/emulator/runner"
 )
@@ -57,6 +58,11 @@ func drawPlay(t *rapid.T) play {
 		is.c = inPod(name, i < inits)
 		if !p.pod {
 			var on []string
+			if i > 0 && rapid.IntRange(0, 19).Draw(t, name+" is in a circle") == 0 { // a definition of an earlier version may have one
+				first := &p.parts[rapid.IntRange(0, i-1).Draw(t, name+" is waited for")].c
+				first.DependsOn = append(first.DependsOn, one("", true, name, wantStart).DependsOn...)
+				on = append(on, first.Name, wantStart)
+			}
 			for j := range i {
 				words := []string{"", "", wantStart, wantComplete, wantSuccess}
 				if p.parts[j].c.Essential { // the others are refused when a definition is registered
@@ -521,6 +527,11 @@ func TestOrder(t *testing.T) {
 	})
 }
 
+func router(c batch.Container) batch.Container {
+	c.Firelens = &api.FirelensConfiguration{}
+	return c
+}
+
 // TestOrderOf is plays that are rare at random, and that something once was wrong with.
 func TestOrderOf(t *testing.T) {
 	forever := func(c batch.Container) part { return part{c: c, pull: 10, runs: -1, obeys: 5, stopCode: 143} }
@@ -535,6 +546,12 @@ func TestOrderOf(t *testing.T) {
 		"an essential container that cannot start, last of all": {stop: -1, detach: -1, parts: []part{forever(one("a", true)), failing(one("b", true))}},
 		"an essential container that waits for one that cannot start": {stop: -1, detach: -1, parts: []part{
 			failing(one("a", false)), forever(one("b", false)), forever(one("main", true, "a", wantStart))}},
+		"a router of logs that waits for who writes to it": {stop: -1, detach: -1, parts: []part{
+			forever(writesToRouter(one("a", true))), forever(router(one("r", true, "a", wantStart)))}},
+		"a router of logs that waits for one that waits for who writes to it, stopped": {stop: 3, detach: -1, parts: []part{
+			forever(writesToRouter(one("a", false))), forever(one("b", false, "a", wantSuccess)), forever(router(one("r", false, "b", wantComplete))), forever(one("main", true))}},
+		"one that waits for a circle": {stop: -1, detach: -1, parts: []part{
+			forever(one("a", false, "b", wantStart)), forever(one("b", false, "a", wantStart)), forever(one("c", false, "b", wantComplete)), {c: one("main", true), pull: 10, runs: 50}}},
 		"a chain that is stopped while its first link is pulled": {stop: 5, detach: -1, parts: []part{
 			forever(one("main", true, "b", wantComplete)), forever(one("b", false, "a", wantSuccess)), forever(one("a", false))}},
 	} {

@@ -79,6 +79,7 @@ type run struct {
 
 	units      []*unit
 	conditions [][]condition
+	able       []bool // to have their turn
 
 	mu       sync.Mutex
 	changed  chan struct{}           // closed and replaced whenever a unit has come further
@@ -112,6 +113,7 @@ func (d *Driver) newRun(ctx context.Context, attempt runner.Attempt, report func
 		u.source, u.vessel = r.newSource(u), u
 		r.units = append(r.units, u)
 	}
+	r.able = ableOf(r.conditions)
 	r.coming, r.halt = context.WithCancelCause(ctx)
 	r.asking, r.quit = context.WithCancelCause(context.WithoutCancel(ctx))
 	r.watching, r.unwatch = context.WithCancelCause(r.asking)
@@ -222,6 +224,9 @@ func (r *run) turn(u *unit) (e *end, start bool) {
 				if left <= 0 {
 					no, why = true, batch.TooLate
 				}
+			}
+			if !r.able[c.on] { // it waits for itself, and all would wait for ever
+				no, why = true, batch.NotStarted
 			}
 			if no {
 				never = batch.UnableReason(on.container.Name, u.container.Name, why)
