@@ -115,6 +115,10 @@ func TestPods(t *testing.T) {
 				pod:  types.EksPodProperties{ShareProcessNamespace: aws.Bool(true), Containers: cells{cell("a", do("orphan", "then", "sleep", "300ms", "then", "zombies"))}},
 				ends: do(ok), lines: map[string][]string{"a": {"0"}},
 			},
+			"5.1: a container named pause": {
+				pod:  types.EksPodProperties{Volumes: memory, Containers: cells{cell("pause", do("shm", "79"), mount("/m")), cell("b", do("shm", "79", "System V", "then", "sleep", "2s"), mount("/m"))}},
+				ends: do("pause 0 Completed", "b 0 Completed"), lines: map[string][]string{"pause": {"System V"}},
+			},
 			"5.1: files of the service account": {
 				pod:  types.EksPodProperties{Containers: cells{cell("a", do("cat", account+"/namespace", "then", "echo", "then", "ls", account, "then", "try", "write", account+"/x", "y"))}},
 				ends: do(ok), lines: map[string][]string{"a": {"suite", "ca.crt", "namespace", "token", "open " + account + "/x: read-only file system"}},

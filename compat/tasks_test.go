@@ -124,6 +124,10 @@ func TestTasks(t *testing.T) {
 				containers: containers{hand("main", do("beside", "sleep 9m", "then", "echo", "seen"), after("b", "START")), hand("b", do("trap", "0", "then", "sleep", "9m"), helper)},
 				status:     "SUCCEEDED" + exited, ends: do("main 0", "b 0"), lines: map[string][]string{"main": {"seen"}, "b": nil},
 			},
+			"4.4: pidMode task, with a container named pause": {pid: "task",
+				containers: containers{hand("pause", do("beside", "sleep 9m", "then", "echo", "seen"), after("b", "START")), hand("b", do("trap", "0", "then", "sleep", "9m"), helper)},
+				status:     "SUCCEEDED" + exited, ends: do("pause 0", "b 0"), lines: map[string][]string{"pause": {"seen"}, "b": nil},
+			},
 			"4.4: without pidMode each has its own processes": {
 				containers: containers{hand("main", do("sleep", "1s", "then", "ps"), after("b", "START")), hand("b", do("trap", "0", "then", "sleep", "9m"), helper)},
 				status:     "SUCCEEDED" + exited, ends: do("main 0", "b 0"), lines: map[string][]string{"main": {"1 * /workload sleep 1s then ps"}, "b": nil},

@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -137,11 +138,11 @@ func (r *run) holder(ctx context.Context) error {
 		}
 		host.Mounts = append(host.Mounts, mount.Mount{Type: mount.TypeVolume, Source: volume, Target: "/hold/" + api.Value(v.Name)})
 	}
-	name := taskName(r.attempt.Attempt) + "-pause"
+	name := holderName(r.attempt.Attempt)
 	created, err := d.client.ContainerCreate(ctx, config, host, nil, nil, name)
 	id := created.ID
-	if cerrdefs.IsConflict(err) { // an earlier process made it
-		id, err = name, nil
+	if cerrdefs.IsConflict(err) {
+		id, err = r.earlierHolder(ctx, name)
 	}
 	if err != nil {
 		return err
@@ -152,6 +153,22 @@ func (r *run) holder(ctx context.Context) error {
 	}
 	r.shared.inner = id
 	return nil
+}
+
+// holderName is a name that no container of a job has, whatever its job definition calls it: behind the name of its task theirs go on with a dash.
+func holderName(id batch.AttemptID) string { return taskName(id) + ".pause" }
+
+// earlierHolder is the holder that an earlier process made.
+func (r *run) earlierHolder(ctx context.Context, name string) (string, error) {
+	is, err := r.driver.client.ContainerInspect(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	id, ok := attemptOf(is.Config.Labels)
+	if !ok || id != r.attempt.Attempt || is.Config.Labels[labelInstance] != r.driver.options.Instance || is.Config.Labels[labelContainer] != pauseName {
+		return "", fmt.Errorf("a container of the name %s is there already, and it is not ours", name)
+	}
+	return is.ID, nil
 }
 
 // memoryVolumes are those of a pod of several containers that are in memory.
