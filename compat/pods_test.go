@@ -321,6 +321,20 @@ func TestPods(t *testing.T) {
 		})
 	}
 
+	for name, volumes := range map[string][]types.EksVolume{"5.2: a subPath of a new persistentVolumeClaim": {{Name: aws.String("v"), PersistentVolumeClaim: &types.EksPersistentVolumeClaim{ClaimName: aws.String("fresh")}}},
+		"5.2: a subPath of a new hostPath": host("/fresh/h")} {
+		t.Run(name, func(t *testing.T) {
+			see := func(words []string, change ...func(*types.EksContainer)) finish {
+				return c.podEnd(t, c.pod(t, types.EksPodProperties{Volumes: volumes, Containers: cells{cell("a", words, change...)}}))
+			}
+			wants(t, "the first", do(ok), see(do("write", "/s/f", "deep\n"), mount("/s", subPath("q/r"))).ends)
+			wants(t, "what the second read", do("deep"), see(do("cat", "/v/q/r/f", "then", "symlink", "/", "/v/out"), mount("/v")).lines["a"])
+			for path, word := range map[string]string{"out": "FailedMount", "out/etc": "FailedMount", "q/../out": "CreateContainerConfigError"} {
+				wants(t, path, do("a "+word), see(do("ls", "/s"), mount("/s", subPath(path))).ends)
+			}
+		})
+	}
+
 	t.Run("5.2: paths with colons are none", func(t *testing.T) {
 		at := func(path string, volumes []types.EksVolume, change ...func(*types.EksContainerVolumeMount)) []string {
 			return c.podEnd(t, c.pod(t, types.EksPodProperties{Volumes: volumes, Containers: cells{cell("a", do("ls", "/v"), mount(path, change...))}})).ends

@@ -137,16 +137,17 @@ func checkSubPath(sub string) error {
 
 // mountKept mounts what outlives the task: a path of its node, or a claim.
 func (d *Driver) mountKept(ctx context.Context, t batch.Task, v api.EksVolume, m api.EksContainerVolumeMount, host *container.HostConfig) (err error) {
-	folder, readOnly := "", api.Value(m.ReadOnly)
+	folder, sub, readOnly := "", api.Value(m.SubPath), api.Value(m.ReadOnly)
+	if err := checkSubPath(sub); err != nil {
+		return err
+	}
 	if v.HostPath != nil {
-		folder, err = d.hostPath(ctx, t, api.Value(v.HostPath.Path))
+		folder, err = d.hostFolder(ctx, t, api.Value(v.HostPath.Path), sub)
 	} else {
 		readOnly = readOnly || api.Value(v.PersistentVolumeClaim.ReadOnly)
 		// The name of a namespace has no dot, so no two pairs are the same.
 		folder, err = d.disk(ctx, "pvc", t.Pod.Namespace+"."+api.Value(v.PersistentVolumeClaim.ClaimName))
-	}
-	if sub := api.Value(m.SubPath); sub != "" && err == nil {
-		if err = checkSubPath(sub); err == nil {
+		if err == nil {
 			folder, err = d.within(ctx, folder, sub)
 		}
 	}

@@ -133,9 +133,14 @@ func d12(sum [sha256.Size]byte) string { return hex.EncodeToString(sum[:6]) }
 //
 // Guess: on AWS each instance has a disk of its own. Jobs here find what others of their environment left, wherever they ran.
 func (d *Driver) hostPath(ctx context.Context, t batch.Task, given string) (string, error) {
+	return d.hostFolder(ctx, t, given, "")
+}
+
+// hostFolder is hostPath for what is in that path, which need not be there either.
+func (d *Driver) hostFolder(ctx context.Context, t batch.Task, given, sub string) (string, error) {
 	clean := path.Clean("/" + given)
 	if root, rest, ok := mapped(d.options.HostPaths, clean); ok {
-		return d.withinMapped(ctx, "--map-host-path", root, rest)
+		return d.withinMapped(ctx, "--map-host-path", root, path.Join(rest, sub))
 	}
 	if strings.HasSuffix(clean, "/docker.sock") {
 		return "", &failure{cannotCreate, "a job never gets the container engine's socket from batch-local; with it, it would be root on this machine"}
@@ -144,7 +149,7 @@ func (d *Driver) hostPath(ctx context.Context, t batch.Task, given string) (stri
 	if err != nil {
 		return "", err
 	}
-	return d.within(ctx, disk, clean)
+	return d.within(ctx, disk, path.Join(clean, sub))
 }
 
 // mapped is where the longest mapping of a path, or of a folder above it, puts it: a folder, and what is left of the path.

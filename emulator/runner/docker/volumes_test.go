@@ -75,3 +75,40 @@ func TestClaimsOfNamespaces(t *testing.T) {
 		t.Errorf("%d claims are the volumes %v", len(pairs), slices.Sorted(maps.Keys(made)))
 	}
 }
+
+// TestSubPathOfHostPath: what is looked at is the whole path, from a folder that is there for sure (spec/runtime.md 5.2).
+func TestSubPathOfHostPath(t *testing.T) {
+	for _, test := range []struct{ given, sub, looker, want string }{
+		{"/new", "q/r", "/of/v", "/of/v/new/q/r:/s"},
+		{"/new", "", "/of/v", "/of/v/new:/s"},
+		{"/mapped/new", "q", "/real", "/real/new/q:/s"},
+		{"/mapped", "q", "/real", "/real/q:/s"},
+		{"/mapped", "other", "/real", "/real/other:/s"}, // as where the volume is mounted whole
+		{"/mapped/new", "../q", "", ""},
+	} {
+		looked := ""
+		d := engineOf(func(r *http.Request) (*http.Response, error) {
+			status, body := http.StatusOK, "{}"
+			switch {
+			case strings.HasSuffix(r.URL.Path, "/volumes/create"):
+				body = `{"Mountpoint":"/of/v"}`
+			case strings.HasSuffix(r.URL.Path, "/containers/create"):
+				var asked struct{ HostConfig container.HostConfig }
+				if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
+					return nil, err
+				}
+				looked, body = asked.HostConfig.Mounts[0].Source, `{"Id":"looker"}`
+			case strings.HasSuffix(r.URL.Path, "/archive"):
+				status, body = http.StatusNotFound, `{"message":"nothing is there"}`
+			}
+			return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+		}).driver(t, Options{HostPaths: []Mapping{{"/mapped", "/real"}, {"/mapped/other", "/elsewhere"}}})
+		d.boxes.arch = "amd64"
+		host := &container.HostConfig{}
+		v, m := api.EksVolume{HostPath: &api.EksHostPath{Path: &test.given}}, api.EksContainerVolumeMount{MountPath: new("/s"), SubPath: &test.sub}
+		err := d.mountKept(t.Context(), batch.Task{Pod: &batch.Pod{}}, v, m, host)
+		if got := strings.Join(host.Binds, " "); got != test.want || looked != test.looker || (err == nil) != (test.want != "") {
+			t.Errorf("%s and %q: %q by a look at %q, %v; want %q by a look at %q", test.given, test.sub, got, looked, err, test.want, test.looker)
+		}
+	}
+}
