@@ -210,6 +210,19 @@ func TestPods(t *testing.T) {
 				pod:  types.EksPodProperties{Volumes: memory, Containers: cells{cell("a", do("mounts", "/mem", "then", "try", "fill", "/mem/g", "8"), mount("/mem"))}},
 				ends: do(ok), lines: map[string][]string{"a": {"/mem tmpfs *size=4096k", "write /mem/g: no space left on device"}},
 			},
+			"5.2: a subPath of an emptyDir in memory of one container": {
+				pod:  types.EksPodProperties{Volumes: memory, Containers: cells{cell("a", do("mounts", "/deep", "then", "write", "/deep/f", "deep\n", "then", "cat", "/m/x/f", "then", "try", "fill", "/deep/g", "8"), mount("/deep", subPath("x")), mount("/m"))}},
+				ends: do(ok), lines: map[string][]string{"a": {"/deep tmpfs *size=4096k", "deep", "write /deep/g: no space left on device"}},
+			},
+			"5.2: a subPath alone of an emptyDir in memory of one container": {
+				pod:  types.EksPodProperties{Volumes: memory, HostNetwork: no, Containers: cells{cell("a", do("mounts", "/deep", "then", "try", "fill", "/deep/g", "8"), mount("/deep", subPath("x/y")))}},
+				ends: do(ok), lines: map[string][]string{"a": {"/deep tmpfs *size=4096k", "write /deep/g: no space left on device"}},
+			},
+			"5.2: a subPath of an emptyDir in memory that an init container left": {
+				pod: types.EksPodProperties{Volumes: memory, InitContainers: cells{cell("i", do("mkdir", "/v/sub", "then", "write", "/v/sub/f", "deep\n", "then", "symlink", "/", "/v/out"), mount("/v"))},
+					Containers: cells{cell("a", do("mounts", "/deep", "then", "cat", "/deep/f"), mount("/deep", subPath("sub"))), cell("b", do("ls", "/deep"), mount("/deep", subPath("out")))}},
+				status: "FAILED: Pod failed: container b: FailedMount*", ends: do("i 0 Completed", ok, "b FailedMount"), lines: map[string][]string{"a": {"/deep tmpfs *size=4096k", "deep"}},
+			},
 			"5.2: subPath": {
 				pod: types.EksPodProperties{Volumes: disk, InitContainers: cells{cell("i", do("mkdir", "/v/sub", "then", "write", "/v/sub/f", "deep\n"), mount("/v"))},
 					Containers: cells{cell("a", do("ls", "/s", "then", "cat", "/s/f", "then", "ls", "/n"), mount("/s", subPath("sub")), mount("/n", subPath("new")))}},

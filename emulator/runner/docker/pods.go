@@ -104,7 +104,7 @@ func (r *run) mountPodVolume(ctx context.Context, m api.EksContainerVolumeMount,
 		readOnly = true
 		name, folder, err = r.secretVolume(ctx, v)
 	case inMemory(v):
-		name, folder, err = r.ownVolume(ctx, api.Value(v.Name), emptyDirOptions(v.EmptyDir))
+		name, folder, err = r.memoryVolume(ctx, v, api.Value(m.SubPath) != "")
 	default: // everybody may write there, which a volume's own folder does not allow
 		_, folder, err = r.filledVolume(ctx, api.Value(v.Name), []batch.File{{Path: "dir/"}})
 		folder = path.Join(folder, "dir")
@@ -172,6 +172,27 @@ func podVolume(t batch.Task, name string) (api.EksVolume, bool) {
 // inMemory says that an emptyDir is one of memory.
 func inMemory(v api.EksVolume) bool {
 	return v.EmptyDir != nil && api.Value(v.EmptyDir.Medium) == "Memory"
+}
+
+// subMounted says that a container mounts a folder in a volume.
+func subMounted(t batch.Task, volume string) bool {
+	return slices.ContainsFunc(t.Containers, func(c batch.Container) bool {
+		return c.Kubernetes != nil && slices.ContainsFunc(c.Kubernetes.VolumeMounts, func(m api.EksContainerVolumeMount) bool {
+			return api.Value(m.Name) == volume && api.Value(m.SubPath) != ""
+		})
+	})
+}
+
+// memoryVolume is a volume in memory. If what is in it matters, it is there.
+func (r *run) memoryVolume(ctx context.Context, v api.EksVolume, inside bool) (name, folder string, err error) {
+	r.sharing.Lock()
+	defer r.sharing.Unlock()
+	if inside {
+		if err := r.gather(ctx); err != nil {
+			return "", "", err
+		}
+	}
+	return r.makeVolume(ctx, api.Value(v.Name), emptyDirOptions(v.EmptyDir))
 }
 
 // emptyDirOptions are those of the engine's local volumes for one of memory. The limit of one on disk is not enforced; Kubernetes does that late too.

@@ -32,10 +32,8 @@ const (
 	modeNone = "none"
 )
 
-// join has a container be in what its task shares.
-func (r *run) join(ctx context.Context, host *container.HostConfig) error {
-	r.sharing.Lock()
-	defer r.sharing.Unlock()
+// gather has what the containers of the task share. The lock is held.
+func (r *run) gather(ctx context.Context) error {
 	if r.shared.box == nil {
 		box, err := r.earlierBox(ctx)
 		if err == nil && box == nil {
@@ -46,17 +44,28 @@ func (r *run) join(ctx context.Context, host *container.HostConfig) error {
 		}
 		r.shared.box = box
 	}
-	if r.shared.box != nil {
-		host.NetworkMode = r.shared.box.mode()
-	} else {
-		host.NetworkMode, host.ExtraHosts = modeHost, extraHosts()
-	}
 	pid, ipc := namespaces(r.attempt.Task)
 	if pid == modeTask || ipc == modeTask || len(r.memoryVolumes()) > 0 {
 		if err := r.holder(ctx); err != nil {
 			return fail(cannotCreate, "created", "4m0s", err)
 		}
 	}
+	return nil
+}
+
+// join has a container be in what its task shares.
+func (r *run) join(ctx context.Context, host *container.HostConfig) error {
+	r.sharing.Lock()
+	defer r.sharing.Unlock()
+	if err := r.gather(ctx); err != nil {
+		return err
+	}
+	if r.shared.box != nil {
+		host.NetworkMode = r.shared.box.mode()
+	} else {
+		host.NetworkMode, host.ExtraHosts = modeHost, extraHosts()
+	}
+	pid, ipc := namespaces(r.attempt.Task)
 	switch pid {
 	case modeTask:
 		host.PidMode = container.PidMode("container:" + r.shared.inner)
@@ -171,13 +180,14 @@ func (r *run) earlierHolder(ctx context.Context, name string) (string, error) {
 	return is.ID, nil
 }
 
-// memoryVolumes are those of a pod of several containers that are in memory.
+// memoryVolumes are those volumes of a pod in memory that have to be held: several containers have them one after another, or a folder in one is mounted, which
+// is there only while the volume is.
 func (r *run) memoryVolumes() (list []api.EksVolume) {
-	if r.attempt.Pod == nil || r.attempt.Pod.Properties == nil || len(r.units) == 1 {
+	if r.attempt.Pod == nil || r.attempt.Pod.Properties == nil {
 		return nil
 	}
 	for _, v := range r.attempt.Pod.Properties.Volumes {
-		if inMemory(v) {
+		if inMemory(v) && (len(r.units) > 1 || subMounted(r.attempt.Task, api.Value(v.Name))) {
 			list = append(list, v)
 		}
 	}
