@@ -23,14 +23,12 @@ func (k *kernelLog) hasKilled(container string) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.source.each(func(record []byte) {
-		id := killedIn(record)
-		if id == "" {
-			return
+		for _, id := range killedIn(record) {
+			if k.killed == nil || len(k.killed) >= most {
+				k.killed = map[string]bool{}
+			}
+			k.killed[id] = true
 		}
-		if k.killed == nil || len(k.killed) >= most {
-			k.killed = map[string]bool{}
-		}
-		k.killed[id] = true
 	})
 	is := k.killed[container]
 	delete(k.killed, container)
@@ -43,29 +41,22 @@ func (k *kernelLog) close() {
 	k.source.close()
 }
 
-// killedIn is the container whose process a record says was killed, if it is such a record. The other cgroups that it names are that of whoever wanted the
-// memory and that whose limit it was.
-func killedIn(record []byte) string {
-	const group = ",task_memcg="
+// killedIn are the containers that the process was in which a record says was killed, if it is such a record: that of its engine, and those around it where
+// that engine is itself in a container. The other cgroups that the record names are that of whoever wanted the memory and that whose limit it was.
+func killedIn(record []byte) (ids []string) {
 	if !bytes.Contains(record, []byte("oom-kill:")) {
-		return ""
+		return nil
 	}
-	_, path, found := bytes.Cut(record, []byte(group))
-	if !found {
-		return ""
-	}
+	_, path, _ := bytes.Cut(record, []byte(",task_memcg="))
 	path, _, _ = bytes.Cut(path, []byte(","))
-	const length = 64
-	run := 0
-	for i, c := range path { // "/docker/<id>", "/system.slice/docker-<id>.scope"
-		if c >= '0' && c <= '9' || c >= 'a' && c <= 'f' {
-			run++
-		} else {
-			run = 0
-		}
-		if run == length {
-			return string(path[i+1-length : i+1])
+	noDigit := func(c rune) bool { return !(c >= '0' && c <= '9' || c >= 'a' && c <= 'f') }
+	for id := range bytes.FieldsFuncSeq(path, noDigit) { // "/docker/<id>", "/system.slice/docker-<id>.scope"
+		if len(id) == idLength {
+			ids = append(ids, string(id))
 		}
 	}
-	return ""
+	return ids
 }
+
+// idLength is how many hexadecimal digits the id of a container has.
+const idLength = 64
