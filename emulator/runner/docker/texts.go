@@ -3,9 +3,12 @@ package docker
 import (
 	"context"
 	"errors"
+	"io"
+	"net"
 	"strings"
 
 	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/client"
 
 	"github.com/batch-local/batch-local/emulator/batch"
 )
@@ -70,13 +73,15 @@ func unanswered(err error) bool {
 
 // unreachable says whether it is the connection that failed, not the engine that refused.
 func unreachable(err error) bool {
-	text := err.Error()
-	if strings.HasPrefix(text, daemonPrefix) { // it answered; what it could not reach is a registry, or a log server
+	switch {
+	case client.IsErrConnectionFailed(err):
+		return true
+	case strings.HasPrefix(err.Error(), daemonPrefix): // it answered; what it could not reach is a registry, or a log server
 		return false
 	}
-	return strings.Contains(text, "Cannot connect to the Docker daemon") || strings.Contains(text, "connection reset") ||
-		strings.Contains(text, "broken pipe") || strings.HasSuffix(text, "EOF") || strings.Contains(text, "connection refused") ||
-		cerrdefs.IsUnavailable(err)
+	// What breaks off in the middle of an answer, and what is attached, comes as it is.
+	var broken *net.OpError
+	return errors.As(err, &broken) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || cerrdefs.IsUnavailable(err)
 }
 
 // daemonText restores the beginning that ECS shows and that some client libraries leave out.
