@@ -36,6 +36,8 @@ type Driver interface {
 	// An error means that the driver does not know how the attempt stands, for example because the engine is out of reach for good. Nothing has been
 	// reported then, and calling Run again is right.
 	//
+	// What is reported when Run has returned is not heard.
+	//
 	// Nothing of the attempt is removed by Run: Remove follows when the end is durable.
 	Run(ctx context.Context, attempt Attempt, report func(batch.Report)) error
 

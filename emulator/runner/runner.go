@@ -353,14 +353,27 @@ func (r *Runner) enter() (leave func()) {
 	return sync.OnceFunc(func() { <-r.slots })
 }
 
-// run is the driver's Run; a panic there costs this attempt one more try, not the process.
+// run is the driver's Run; a panic there costs this attempt one more try, not the process. What it reports when it has returned is not heard: nobody may be there any more to note it, and the next call tells it again.
 func (r *Runner) run(ctx context.Context, a Attempt, report func(batch.Report)) (err error) {
+	var (
+		telling  sync.Mutex
+		returned bool
+	)
 	defer func() {
+		telling.Lock()
+		returned = true
+		telling.Unlock()
 		if p := recover(); p != nil {
 			err = fmt.Errorf("the driver panicked: %v", p)
 		}
 	}()
-	return r.driver.Run(ctx, a, report)
+	return r.driver.Run(ctx, a, func(p batch.Report) {
+		telling.Lock()
+		defer telling.Unlock()
+		if !returned {
+			report(p)
+		}
+	})
 }
 
 // detached is closed when ctx is done for another cause than a stop: a stop must not cut a pause short, or an engine that

@@ -256,6 +256,28 @@ func TestDriverInTrouble(t *testing.T) {
 	})
 }
 
+// TestReportsWhenNobodyListens: a driver that is abandoned in the middle of a call, and hears of the end when its Run has returned, ends nothing.
+func TestReportsWhenNobodyListens(t *testing.T) {
+	var late func(batch.Report)
+	d := &scripted{}
+	d.run = func(_ context.Context, a runner.Attempt, report func(batch.Report)) error {
+		late = report
+		<-a.Abandon
+		return errors.New("left as it stands")
+	}
+	play(t, d, func(s *stage) {
+		s.ready()
+		id := s.submit("a")
+		ctx, cancel := context.WithTimeout(s.Context(), time.Second)
+		defer cancel()
+		if err := s.runner.Shutdown(ctx, true); err != nil {
+			t.Error(err)
+		}
+		late(batch.Report{State: batch.Exited, HostLost: true})
+		s.wants(id, batch.Starting, "")
+	})
+}
+
 // TestTerminate reaches the driver, also while the driver is in trouble, and what is over is removed once.
 func TestTerminate(t *testing.T) {
 	d := &scripted{run: untilStopped(143)}
