@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -353,8 +354,8 @@ func (r *Runner) enter() (leave func()) {
 	return sync.OnceFunc(func() { <-r.slots })
 }
 
-// run is the driver's Run; a panic there costs this attempt one more try, not the process. What it reports when it has returned is not heard: nobody may be there any more to note it, and the next call tells it again.
-func (r *Runner) run(ctx context.Context, a Attempt, report func(batch.Report)) (err error) {
+// run is the driver's Run. What it reports when it has returned is not heard: nobody may be there any more to note it, and the next call tells it again.
+func (r *Runner) run(ctx context.Context, a Attempt, report func(batch.Report)) error {
 	var (
 		telling  sync.Mutex
 		returned bool
@@ -363,17 +364,27 @@ func (r *Runner) run(ctx context.Context, a Attempt, report func(batch.Report)) 
 		telling.Lock()
 		returned = true
 		telling.Unlock()
+	}()
+	return Guarded(func() error {
+		return r.driver.Run(ctx, a, func(p batch.Report) {
+			telling.Lock()
+			defer telling.Unlock()
+			if !returned {
+				report(p)
+			}
+		})
+	})
+}
+
+// Guarded is f's error. A panic in f is one too: it costs the attempt that f works for one more try, not the process. Drivers that work for an attempt in
+// goroutines of their own guard those.
+func Guarded(f func() error) (err error) {
+	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("the driver panicked: %v", p)
+			err = fmt.Errorf("the driver panicked: %v\n%s", p, debug.Stack())
 		}
 	}()
-	return r.driver.Run(ctx, a, func(p batch.Report) {
-		telling.Lock()
-		defer telling.Unlock()
-		if !returned {
-			report(p)
-		}
-	})
+	return f()
 }
 
 // detached is closed when ctx is done for another cause than a stop: a stop must not cut a pause short, or an engine that

@@ -283,7 +283,7 @@ func outputOf(bring func() error) *output {
 	o := &output{done: make(chan struct{})}
 	go func() {
 		defer close(o.done)
-		o.err = bring()
+		o.err = runner.Guarded(bring)
 		o.at = time.Now()
 	}()
 	return o

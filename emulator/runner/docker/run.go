@@ -18,7 +18,7 @@ func (d *Driver) Run(ctx context.Context, attempt runner.Attempt, report func(ba
 	r := d.newRun(ctx, attempt, report)
 	done := make(chan error, 1)
 	go func() {
-		err := r.bring(ctx)
+		err := runner.Guarded(func() error { return r.bring(ctx) })
 		r.close()
 		done <- err
 	}()
@@ -137,11 +137,11 @@ func (r *run) conduct(ctx context.Context) error {
 		}
 	})()
 	if len(r.units) == 1 {
-		r.drive(r.units[0])
+		r.guard(r.units[0])
 	} else {
 		var all sync.WaitGroup
 		for _, u := range r.units {
-			all.Go(func() { r.drive(u) })
+			all.Go(func() { r.guard(u) })
 		}
 		all.Wait()
 	}
@@ -173,6 +173,21 @@ type vessel interface {
 	up(ctx context.Context) error
 	adopt(ctx context.Context) error
 	follow()
+}
+
+// guard drives a container, and leaves everything as it is if that panics.
+func (r *run) guard(u *unit) {
+	err := runner.Guarded(func() error {
+		r.drive(u)
+		return nil
+	})
+	if err == nil {
+		return
+	}
+	r.leaveAll(err)
+	if u.unfollow != nil { // the next try brings the output itself
+		u.unfollow()
+	}
 }
 
 // drive takes one container from its turn to its end.
