@@ -69,7 +69,7 @@ type Driver struct {
 	noUlimits atomic.Bool
 
 	made      made
-	lookers   lookers
+	lookers   *lookers
 	authority authority // of the cluster that pods believe in
 	imageMap  []imageMapping
 	swept     sync.Once // of what an earlier process left, when the engine is there
@@ -106,7 +106,7 @@ func New(o Options) (*Driver, error) {
 		starts:   semaphore.NewWeighted(int64(o.Starts)),
 		imageMap: imageMappings(o.Images),
 	}
-	d.boxes = newSandboxes(d)
+	d.boxes, d.lookers = newSandboxes(d), newLookers()
 	d.engine.start(d)
 	return d, nil
 }

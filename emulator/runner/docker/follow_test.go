@@ -25,7 +25,7 @@ func (f engineOf) driver(t *testing.T, o Options) *Driver {
 		t.Fatal(err)
 	}
 	d := &Driver{client: c, options: o, log: slog.New(slog.DiscardHandler)}
-	d.boxes = newSandboxes(d)
+	d.boxes, d.lookers = newSandboxes(d), newLookers()
 	return d
 }
 

@@ -16,22 +16,26 @@ import (
 
 // TestHangs: an engine that stops answering in the middle of something keeps neither Run nor Close, and Close says what may be left.
 func TestHangs(t *testing.T) {
+	own, path := &api.Volume{Name: new("v")}, &api.Volume{Name: new("v"), Host: &api.Host{SourcePath: new("/data")}}
 	for name, test := range map[string]struct {
 		path    string // what is not answered
 		options docker.Options
+		volume  *api.Volume // that the job mounts
 		left    bool
 	}{
-		"a volume is made":                                 {"/volumes/create", docker.Options{Network: "host"}, false},
-		"a container is made":                              {"/containers/create", docker.Options{Network: "host"}, false},
-		"a sandbox is made":                                {"/containers/create", docker.Options{}, true},
-		"a sandbox is started":                             {"/containers/" + doubleID + "/start", docker.Options{}, true},
-		"the network is looked for":                        {"/networks", docker.Options{}, true},
-		"the network is looked for ahead of the first job": {"/networks", docker.Options{Endpoint: endpoint.New(endpoint.Options{})}, true},
+		"a volume is made":                                 {"/volumes/create", docker.Options{Network: "host"}, own, false},
+		"a container is made":                              {"/containers/create", docker.Options{Network: "host"}, nil, false},
+		"a container is made to look at a disk":            {"/containers/create", docker.Options{Network: "host"}, path, true},
+		"a sandbox is made":                                {"/containers/create", docker.Options{}, nil, true},
+		"a sandbox is started":                             {"/containers/" + doubleID + "/start", docker.Options{}, nil, true},
+		"the network is looked for":                        {"/networks", docker.Options{}, nil, true},
+		"the network is looked for ahead of the first job": {"/networks", docker.Options{Endpoint: endpoint.New(endpoint.Options{})}, nil, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDouble(t)
 			reached := make(chan struct{}, 16)
 			d.answers("/networks", []map[string]string{{"Name": "batch-local", "Id": "n"}})
+			d.answers("/volumes/create", map[string]string{"Name": "v", "Mountpoint": "/v"})
 			d.answer[test.path] = func(w http.ResponseWriter, r *http.Request, n int) bool {
 				reached <- struct{}{}
 				return d.hangs(w, r, n)
@@ -44,9 +48,9 @@ func TestHangs(t *testing.T) {
 			abandon, done := make(chan struct{}), make(chan error, 1)
 			task := d.task()
 			task.Platform, task.Host = batch.Fargate, ""
-			if test.path == "/volumes/create" {
+			if test.volume != nil {
 				task.Containers[0].Properties = &api.ContainerProperties{
-					Volumes:     []api.Volume{{Name: new("v")}},
+					Volumes:     []api.Volume{*test.volume},
 					MountPoints: []api.MountPoint{{SourceVolume: new("v"), ContainerPath: new("/v")}},
 				}
 			}
@@ -67,8 +71,15 @@ func TestHangs(t *testing.T) {
 			}
 			ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 			defer cancel()
-			if err = driver.Close(ctx, false); (err != nil) != test.left {
-				t.Errorf("Close says %v", err)
+			closed := make(chan error, 1)
+			go func() { closed <- driver.Close(ctx, false) }()
+			select {
+			case err := <-closed:
+				if (err != nil) != test.left {
+					t.Errorf("Close says %v", err)
+				}
+			case <-time.After(10 * time.Second):
+				t.Fatal("Close does not return")
 			}
 			if took := time.Since(began); took > 3*time.Second {
 				t.Errorf("it took %v", took)

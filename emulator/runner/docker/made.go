@@ -40,6 +40,13 @@ func (m *made) unsure(id batch.AttemptID) {
 	m.change(id, func(t *things) { t.more = true })
 }
 
+// unanswered notes that the engine may make something for the attempt all the same, though a call failed.
+func (r *run) unanswered(err error) {
+	if unanswered(err) {
+		r.driver.made.unsure(r.attempt.Attempt)
+	}
+}
+
 func (m *made) volume(id batch.AttemptID, volume string) {
 	m.change(id, func(t *things) { t.volumes = append(t.volumes, volume) })
 }

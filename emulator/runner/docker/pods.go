@@ -288,7 +288,10 @@ func (r *run) filledVolume(ctx context.Context, volume string, files []batch.Fil
 		return name, folder, err
 	}
 	if len(files) > 0 {
-		if err := r.driver.fill(context.WithoutCancel(ctx), r.attempt.Task, name, files); err != nil {
+		limited, cancel := limit(ctx)
+		defer cancel()
+		if err := r.driver.fill(limited, r.attempt.Task, name, files); err != nil {
+			r.unanswered(err)
 			return "", "", fail(cannotVolume, "created", "4m0s", err)
 		}
 	}

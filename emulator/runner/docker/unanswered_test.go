@@ -1,6 +1,9 @@
 package docker
 
 import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -15,6 +18,68 @@ import (
 	"github.com/batch-local/batch-local/emulator/batch"
 	"github.com/batch-local/batch-local/emulator/runner"
 )
+
+// TestMakingThatIsNotAnswered: what a stop does not cut short is waited for as long as ECS does, not for ever: others wait for the same. It has a name of ours,
+// and the attempt is looked through for it.
+func TestMakingThatIsNotAnswered(t *testing.T) {
+	for name, test := range map[string]struct {
+		begins string // the name on the engine
+		what   func(r *run) error
+		shared bool // with other attempts
+	}{
+		"a container that looks at a disk": {"batch-local-x-look-", func(r *run) error {
+			_, err := r.driver.within(r.coming, "/disk", "folder")
+			return err
+		}, true},
+		"a container that looks at the attempt's own": {"batch-local-x-look-", func(r *run) error {
+			_, err := r.within(r.coming, "/own", "folder")
+			return err
+		}, false},
+		"a volume": {"batch-local-j-1-", func(r *run) error {
+			_, _, err := r.ownVolume(r.coming, "v", nil)
+			return err
+		}, false},
+		"a container that fills a volume": {"batch-local-x-fill-", func(r *run) error {
+			r.shared.volumes = map[string]string{taskName(r.attempt.Attempt) + "-" + d12(sha256.Sum256([]byte("v"))): "/v"} // it is there
+			_, _, err := r.filledVolume(r.coming, "v", []batch.File{{Path: "f"}})
+			return err
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				asked := ""
+				d := engineOf(func(r *http.Request) (*http.Response, error) {
+					if strings.HasSuffix(r.URL.Path, "/create") {
+						body := struct{ Name string }{r.URL.Query().Get("name")}
+						if body.Name == "" {
+							_ = json.NewDecoder(r.Body).Decode(&body)
+						}
+						asked = body.Name
+						<-r.Context().Done()
+						return nil, r.Context().Err()
+					}
+					return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(`{}`)), Request: r}, nil
+				}).driver(t, Options{Instance: "x", Network: modeHost})
+				d.boxes.arch = "amd64"
+				ctx, cancel := context.WithCancelCause(t.Context())
+				task := batch.Task{Attempt: batch.AttemptID{Job: "j", Number: 1}}
+				r := d.newRun(ctx, runner.Attempt{Task: task}, nil)
+				defer time.AfterFunc(time.Second, func() { cancel(runner.ErrStop) }).Stop()
+				began := time.Now()
+				var f *failure
+				if err := test.what(r); !errors.As(err, &f) || f.name != timedOut || time.Since(began) != createTime {
+					t.Errorf("after %v: %v", time.Since(began), err)
+				}
+				if !strings.HasPrefix(asked, test.begins) {
+					t.Errorf("its name is %q", asked)
+				}
+				if there, _ := d.made.of(task.Attempt); there.more == test.shared {
+					t.Errorf("the attempt may have more: %v", there.more)
+				}
+			})
+		})
+	}
+}
 
 // TestCreateThatIsNotAnswered: a container that the engine makes after all, when nobody waits for it any more, goes with its attempt.
 func TestCreateThatIsNotAnswered(t *testing.T) {

@@ -135,9 +135,7 @@ func (u *unit) create(ctx context.Context, want asked) error {
 	case cerrdefs.IsConflict(err):
 		return u.conflict(ctx)
 	}
-	if unanswered(err) { // the engine may make it all the same
-		d.made.unsure(r.attempt.Attempt)
-	}
+	r.unanswered(err)
 	if f := mountFailure(r.attempt.Task, err); f != nil {
 		return f
 	}

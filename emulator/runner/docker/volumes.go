@@ -117,8 +117,11 @@ func (r *run) makeVolume(ctx context.Context, name string, options map[string]st
 	if folder, ok := r.shared.volumes[full]; ok {
 		return full, folder, nil
 	}
-	v, err := d.client.VolumeCreate(context.WithoutCancel(ctx), volume.CreateOptions{Name: full, Labels: labels, DriverOpts: options})
+	limited, cancel := limit(ctx)
+	defer cancel()
+	v, err := d.client.VolumeCreate(limited, volume.CreateOptions{Name: full, Labels: labels, DriverOpts: options})
 	if err != nil {
+		r.unanswered(err)
 		return "", "", fail(cannotVolume, "created", "4m0s", err)
 	}
 	d.made.volume(r.attempt.Attempt, full)
@@ -257,12 +260,14 @@ func (d *Driver) fill(ctx context.Context, t batch.Task, volumeName string, file
 	labels := d.labels(t, batch.Container{})
 	maps.DeleteFunc(labels, func(name, _ string) bool { return name == labelContainer })
 	created, err := d.client.ContainerCreate(ctx, &container.Config{Image: image, Labels: labels},
-		&container.HostConfig{NetworkMode: modeNone, Mounts: []mount.Mount{{Type: mount.TypeVolume, Source: volumeName, Target: "/fill"}}}, nil, nil, "")
+		&container.HostConfig{NetworkMode: modeNone, Mounts: []mount.Mount{{Type: mount.TypeVolume, Source: volumeName, Target: "/fill"}}}, nil, nil, d.passingName("fill"))
 	if err != nil {
 		return err
 	}
 	defer func() {
-		if err := d.client.ContainerRemove(context.WithoutCancel(ctx), created.ID, container.RemoveOptions{Force: true}); err != nil {
+		limited, cancel := limit(ctx)
+		defer cancel()
+		if err := d.client.ContainerRemove(limited, created.ID, container.RemoveOptions{Force: true}); err != nil {
 			d.log.Warn("a container that filled a volume could not be removed", "container", created.ID, "error", err)
 		}
 	}()

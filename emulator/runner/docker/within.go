@@ -6,11 +6,12 @@ import (
 	"os"
 	"path"
 	"strings"
-	"sync"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
+	"github.com/google/uuid"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/batch-local/batch-local/emulator/batch"
 )
@@ -22,8 +23,12 @@ import (
 
 // lookers are containers that never run, each with one folder of the engine's machine in it, to look at paths within.
 type lookers struct {
-	mu sync.Mutex
-	of map[string]string // container by folder
+	using *semaphore.Weighted // of one, who has of; who waits for it may give up
+	of    map[string]string   // container by folder
+}
+
+func newLookers() *lookers {
+	return &lookers{using: semaphore.NewWeighted(1), of: map[string]string{}}
 }
 
 // lookAt is where a looker has its folder.
@@ -58,6 +63,7 @@ func (r *run) within(ctx context.Context, root, given string) (string, error) {
 	d := r.driver
 	looker, err := d.makeLooker(ctx, root, d.labels(r.attempt.Task, batch.Container{Name: pauseName}))
 	if err != nil {
+		r.unanswered(err)
 		return "", fail(cannotVolume, "created", "4m0s", err)
 	}
 	defer d.removeLooker(ctx, looker)
@@ -88,11 +94,19 @@ func (d *Driver) plain(ctx context.Context, looker, root, given string) (string,
 
 // looker is the container that has a folder of the engine's machine, made if it is missing.
 func (d *Driver) looker(ctx context.Context, root string) (string, error) {
-	d.lookers.mu.Lock()
-	defer d.lookers.mu.Unlock()
+	if err := d.lookers.using.Acquire(ctx, 1); err != nil {
+		return "", err
+	}
+	defer d.lookers.using.Release(1)
 	if id, ok := d.lookers.of[root]; ok {
-		if _, err := d.client.ContainerStatPath(ctx, id, lookAt); err == nil {
+		limited, cancel := context.WithTimeout(ctx, lookTime)
+		defer cancel()
+		_, err := d.client.ContainerStatPath(limited, id, lookAt)
+		switch {
+		case err == nil:
 			return id, nil
+		case ctx.Err() != nil: // it is not the looker's fault
+			return "", ctx.Err()
 		}
 		delete(d.lookers.of, root)
 		d.removeLooker(ctx, id)
@@ -101,34 +115,47 @@ func (d *Driver) looker(ctx context.Context, root string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if d.lookers.of == nil {
-		d.lookers.of = map[string]string{}
-	}
 	d.lookers.of[root] = id
 	return id, nil
 }
 
 func (d *Driver) makeLooker(ctx context.Context, root string, labels map[string]string) (string, error) {
-	image, err := d.boxes.pauseImage(ctx)
+	limited, cancel := limit(ctx)
+	defer cancel()
+	image, err := d.boxes.pauseImage(limited)
 	if err != nil {
 		return "", err
 	}
-	made, err := d.client.ContainerCreate(context.WithoutCancel(ctx), &container.Config{Image: image, Labels: labels},
-		&container.HostConfig{NetworkMode: modeNone, Mounts: []mount.Mount{{Type: mount.TypeBind, Source: root, Target: lookAt, ReadOnly: true}}}, nil, nil, "")
+	made, err := d.client.ContainerCreate(limited, &container.Config{Image: image, Labels: labels},
+		&container.HostConfig{NetworkMode: modeNone, Mounts: []mount.Mount{{Type: mount.TypeBind, Source: root, Target: lookAt, ReadOnly: true}}}, nil, nil, d.passingName("look"))
 	return made.ID, err
 }
 
+// limit is for calls that a stop must not cut short, because the engine would do all the same what it was asked for, and nobody would know it.
+func limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), createTime)
+}
+
+// passingName is that of a container which does something for us and never runs. No two have the same, also not one that an earlier process left.
+func (d *Driver) passingName(does string) string {
+	return "batch-local-" + d.options.Instance + "-" + does + "-" + uuid.NewString()[:8]
+}
+
 func (d *Driver) removeLooker(ctx context.Context, id string) {
-	if err := d.client.ContainerRemove(context.WithoutCancel(ctx), id, container.RemoveOptions{Force: true}); err != nil && !cerrdefs.IsNotFound(err) {
+	limited, cancel := limit(ctx)
+	defer cancel()
+	if err := d.client.ContainerRemove(limited, id, container.RemoveOptions{Force: true}); err != nil && !cerrdefs.IsNotFound(err) {
 		d.log.Warn("a container that looked at volumes could not be removed", "container", id, "error", err)
 	}
 }
 
 // closeLookers removes all, those of an earlier process too.
 func (d *Driver) closeLookers(ctx context.Context) error {
-	d.lookers.mu.Lock()
-	defer d.lookers.mu.Unlock()
-	d.lookers.of = nil
+	if err := d.lookers.using.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer d.lookers.using.Release(1)
+	clear(d.lookers.of)
 	list, err := d.client.ContainerList(ctx, container.ListOptions{All: true, Filters: ours(d.options.Instance, labelLooker)})
 	if err != nil {
 		return fmt.Errorf("list our containers: %w", err)
