@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/batch-local/batch-local/emulator/batch"
@@ -16,6 +17,8 @@ type made struct {
 type things struct {
 	containers, volumes []string
 	gpus                map[string][]int // by container
+	// boxes are sandboxes of the attempt alone that were left because a container may run on in them. If nothing takes them over, they go with the attempt.
+	boxes []string
 	// more says that there may be more, which only labels tell: an earlier process made it, or the engine did without our hearing of it.
 	more bool
 }
@@ -56,6 +59,37 @@ func (m *made) of(id batch.AttemptID) (things, bool) {
 	defer m.mu.Unlock()
 	t, ok := m.all[id]
 	return t, ok
+}
+
+// box notes a sandbox that is left.
+func (m *made) box(id batch.AttemptID, box string) {
+	m.change(id, func(t *things) {
+		if !slices.Contains(t.boxes, box) {
+			t.boxes = append(t.boxes, box)
+		}
+	})
+}
+
+// takeBoxes answers what sandboxes were left, and forgets them.
+func (m *made) takeBoxes(id batch.AttemptID) (boxes []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t, ok := m.all[id]
+	if boxes = t.boxes; ok {
+		t.boxes = nil
+		m.all[id] = t
+	}
+	return boxes
+}
+
+// again notes once more what was taken and is not all away. The engine is asked for the rest then, but for what only we know.
+func (m *made) again(id batch.AttemptID, was things) {
+	m.change(id, func(t *things) {
+		t.more, t.boxes = true, append(t.boxes, was.boxes...)
+		for container, gpus := range was.gpus { // nobody else gets them meanwhile
+			t.give(container, gpus)
+		}
+	})
 }
 
 // take answers what is known of an attempt, and forgets it.

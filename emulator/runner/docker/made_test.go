@@ -1,7 +1,10 @@
 package docker
 
 import (
+	"io"
+	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/batch-local/batch-local/emulator/batch"
@@ -29,5 +32,36 @@ func TestGPUs(t *testing.T) {
 	m.take(a)
 	if got := m.devices(c, "one", 4); !slices.Equal(got, []int{0, 1, 2, 4}) {
 		t.Errorf("after a has ended, c gets %v", got)
+	}
+}
+
+// TestRemoveWhileTheEngineIsAway: what an attempt may have is not forgotten then, and its GPUs are nobody else's.
+func TestRemoveWhileTheEngineIsAway(t *testing.T) {
+	var removed []string
+	d := engineOf(func(r *http.Request) (*http.Response, error) {
+		body := `{}`
+		switch path := strings.TrimPrefix(r.URL.Path, "/v1.41"); {
+		case path == "/containers/json":
+			body = `[{"Id":"late"}]`
+		case r.Method == http.MethodDelete:
+			removed = append(removed, path)
+		}
+		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+	}).driver(t, Options{Instance: "x"})
+	id := batch.AttemptID{Job: "a", Number: 1}
+	d.made.devices(id, "default", 1)
+	d.made.unsure(id)
+	if err := d.Remove(t.Context(), id, true); err == nil {
+		t.Error("nothing is said")
+	}
+	if got := d.made.devices(batch.AttemptID{Job: "b", Number: 1}, "default", 1); !slices.Equal(got, []int{1}) {
+		t.Errorf("another attempt gets %v", got)
+	}
+	d.engine.is.Ready = true
+	if err := d.Remove(t.Context(), id, true); err != nil {
+		t.Error(err)
+	}
+	if !slices.Equal(removed, []string{"/containers/late"}) {
+		t.Errorf("removed: %q", removed)
 	}
 }

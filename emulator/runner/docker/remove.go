@@ -17,7 +17,7 @@ import (
 func (d *Driver) Remove(ctx context.Context, attempt batch.AttemptID, failed bool) error {
 	there, err := d.thingsOf(ctx, attempt)
 	if err != nil {
-		d.made.unsure(attempt)
+		d.made.again(attempt, there)
 		return err
 	}
 	keep := d.options.KeepContainers == "always" || d.options.KeepContainers == "failed" && failed
@@ -41,28 +41,34 @@ func (d *Driver) Remove(ctx context.Context, attempt batch.AttemptID, failed boo
 			errs = append(errs, fmt.Errorf("remove the volume of attempt %s: %w", attempt, err))
 		}
 	}
+	for _, id := range there.boxes {
+		d.boxes.remove(ctx, &sandbox{id: id})
+	}
 	if len(errs) > 0 { // the next try asks the engine what is left
-		d.made.unsure(attempt)
+		d.made.again(attempt, there)
 	}
 	return errors.Join(errs...)
 }
 
-// thingsOf are what an attempt has on the engine: what this process made, or what carries its labels.
+// thingsOf are what an attempt has on the engine: what this process made, or what carries its labels. With an error they are what is known.
 func (d *Driver) thingsOf(ctx context.Context, attempt batch.AttemptID) (things, error) {
 	known, ok := d.made.take(attempt)
-	if ok && !known.more || !d.engine.ready() { // without an engine nothing was made, and there is nobody to ask
+	switch {
+	case ok && !known.more, !ok && !d.engine.ready(): // without an engine nothing was made
 		return known, nil
+	case !d.engine.ready():
+		return known, fmt.Errorf("the engine is away, which may have more of attempt %s", attempt)
 	}
 	its := ours(d.options.Instance, of(attempt)...)
 	list, err := d.client.ContainerList(ctx, container.ListOptions{All: true, Filters: its})
 	if err != nil {
-		return things{}, fmt.Errorf("look for the containers of attempt %s: %w", attempt, err)
+		return known, fmt.Errorf("look for the containers of attempt %s: %w", attempt, err)
 	}
 	volumes, err := d.client.VolumeList(ctx, volume.ListOptions{Filters: its})
 	if err != nil {
-		return things{}, fmt.Errorf("look for the volumes of attempt %s: %w", attempt, err)
+		return known, fmt.Errorf("look for the volumes of attempt %s: %w", attempt, err)
 	}
-	found := things{}
+	found := things{gpus: known.gpus, boxes: known.boxes}
 	for _, c := range list {
 		found.containers = append(found.containers, c.ID)
 	}

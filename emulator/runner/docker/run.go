@@ -67,6 +67,16 @@ func (r *run) bring(ctx context.Context) error {
 	return r.conduct(ctx)
 }
 
+// keeps says whether a container runs on in a sandbox without us. A task's own is noted then: the container may turn out not to have started, or somebody may
+// remove it, and then nobody takes the sandbox over.
+func (r *run) keeps(box *sandbox) bool {
+	on := r.goesOn()
+	if on && box != nil && box.host == "" {
+		r.driver.made.box(r.attempt.Attempt, box.id)
+	}
+	return on
+}
+
 // errAbandoned is why nothing more is waited for.
 var errAbandoned = errors.New("it is left as it stands, because nothing more is waited for")
 

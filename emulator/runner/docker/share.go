@@ -232,7 +232,7 @@ func (r *run) leave() {
 	for _, u := range r.units {
 		u.source.stats.stop()
 	}
-	r.driver.boxes.give(r.asking, r.shared.box, r, r.goesOn())
+	r.driver.boxes.give(r.asking, r.shared.box, r, r.keeps(r.shared.box))
 	r.shared.box = nil
 }
 

@@ -2,6 +2,7 @@ package docker_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -58,5 +59,117 @@ func TestStartThatIsNotAnswered(t *testing.T) {
 	}
 	if removed.Load() != 1 {
 		t.Errorf("its sandbox was removed %d times", removed.Load())
+	}
+}
+
+// TestStartThatDidNotTake: a start that was not answered, and of which nothing came, leaves no sandbox, whatever becomes of the attempt then.
+func TestStartThatDidNotTake(t *testing.T) {
+	const name = "batch-local-double-1"
+	for story, test := range map[string]struct {
+		removed bool // by somebody, before the next try
+		stopped bool // before the next try
+	}{
+		"the next try starts it":       {},
+		"somebody removes it":          {removed: true},
+		"the job is stopped meanwhile": {stopped: true},
+	} {
+		t.Run(story, func(t *testing.T) {
+			d := newDouble(t)
+			d.answers("/networks", []map[string]string{{"Name": "batch-local", "Id": "n"}})
+			boxes, removed := 0, map[string]bool{}
+			made := false // the container
+			d.answer["/containers/create"] = func(w http.ResponseWriter, r *http.Request, _ int) bool {
+				d.mu.Lock()
+				defer d.mu.Unlock()
+				id := doubleID
+				switch {
+				case strings.Contains(r.URL.Query().Get("name"), "-task-"):
+					boxes++
+					id = fmt.Sprint("box", boxes)
+					d.answer["/containers/"+id+"/start"] = func(w http.ResponseWriter, _ *http.Request, _ int) bool {
+						w.WriteHeader(http.StatusNoContent)
+						return true
+					}
+					d.answers("/containers/"+id+"/json", map[string]any{"Id": id, "State": map[string]bool{"Running": true}, "Config": map[string]any{}, "NetworkSettings": map[string]any{}})
+					d.answer["/containers/"+id] = func(http.ResponseWriter, *http.Request, int) bool {
+						d.mu.Lock()
+						defer d.mu.Unlock()
+						removed[id] = true
+						return true
+					}
+				case made: // its name is taken
+					w.WriteHeader(http.StatusConflict)
+					return true
+				default:
+					made = true
+				}
+				w.WriteHeader(http.StatusCreated)
+				_, _ = fmt.Fprintf(w, `{"Id":%q}`, id)
+				return true
+			}
+			d.answer["/containers/"+doubleID+"/start"] = func(_ http.ResponseWriter, _ *http.Request, n int) bool {
+				if n == 1 {
+					panic(http.ErrAbortHandler)
+				}
+				return false
+			}
+			created := map[string]any{"Id": doubleID, "State": map[string]string{"Status": "created"}, "HostConfig": map[string]string{"NetworkMode": "container:box1"},
+				"Config": map[string]any{"Labels": map[string]string{"batch-local.instance": "double", "batch-local.job": "double-job", "batch-local.attempt": "1", "batch-local.container": "default"}}}
+			d.answers("/containers/"+name+"/json", created)
+			d.answer["/containers/"+doubleID] = func(w http.ResponseWriter, _ *http.Request, _ int) bool {
+				d.mu.Lock()
+				defer d.mu.Unlock()
+				made = false
+				w.WriteHeader(http.StatusNoContent)
+				return true
+			}
+			driver, err := docker.New(docker.Options{Instance: "double", Client: d.client, Sandboxes: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer driver.Close(context.Background(), false)
+			task := d.task()
+			task.OwnNetwork = true
+			attempt := runner.Attempt{Task: task, OpenLog: (&runnertest.Logs{}).Open}
+			if err := driver.Run(t.Context(), attempt, func(r batch.Report) { t.Errorf("it reported %+v", r) }); err == nil {
+				t.Fatal("the start was answered")
+			}
+			ctx, cancel := context.WithCancelCause(t.Context())
+			defer cancel(nil)
+			if test.removed {
+				made = false
+			}
+			if test.stopped {
+				d.answers(doubleInspect, created)
+				cancel(runner.ErrStop)
+			}
+			reports := make(chan batch.Report, 2)
+			for tries := 0; ; tries++ {
+				done := make(chan error, 1)
+				go func() { done <- driver.Run(ctx, attempt, func(r batch.Report) { reports <- r }) }()
+				select {
+				case err = <-done:
+				case r := <-reports:
+					if r.State == batch.Running {
+						d.ends(0)
+					}
+					err = <-done
+				}
+				if err == nil {
+					break
+				}
+				if tries == 3 {
+					t.Fatal(err)
+				}
+			}
+			if err := driver.Remove(t.Context(), task.Attempt, false); err != nil {
+				t.Error(err)
+			}
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			if len(removed) != boxes {
+				t.Errorf("of %d sandboxes these were removed: %v", boxes, removed)
+			}
+		})
 	}
 }

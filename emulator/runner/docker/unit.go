@@ -157,6 +157,11 @@ func (u *unit) conflict(ctx context.Context) error {
 		if err := d.client.ContainerRemove(ctx, is.ID, container.RemoveOptions{Force: true, RemoveVolumes: true}); err != nil {
 			return err
 		}
+		if len(u.run.units) == 1 { // others may be in it
+			for _, id := range d.made.takeBoxes(id) {
+				d.boxes.remove(ctx, &sandbox{id: id})
+			}
+		}
 		return errors.New("a container that was left half made is removed")
 	}
 	u.run.leaveSandbox()
