@@ -105,7 +105,7 @@ func (e *Emulator) open() error {
 	e.driver = watch(driver, c.Log)
 	e.powers = powersOf(driver)
 	e.runner = runner.New(e.engine, e.driver, runner.Options{OpenLog: e.openLog, CheckLog: e.checkLog, TimeOf: e.clock.Of, Bound: c.bound, Log: c.Log})
-	e.clock.Settle = e.runner.Calm
+	e.clock.Settle, e.clock.Stopping = e.runner.Calm, e.runner.Stopping
 	return nil
 }
 

@@ -2,7 +2,8 @@
 //
 // A [Clock] that runs is the machine's time plus an offset. One that is frozen stands still. [Clock.Advance] moves either: it
 // calls every timer that is due by then, one after the other, each at its own instant and after everything that the one before had
-// set off has settled, so that what happens in a moved hour is what would have happened in a real one.
+// set off has settled, so that what happens in a moved hour is what would have happened in a real one. What then takes the
+// machine's time, as the stop of a container does, has it: the clock runs while it lasts, at the most to where it is moved.
 package clock
 
 import (
@@ -21,6 +22,9 @@ var ErrPast = errors.New("the clock does not go back")
 type Clock struct {
 	// Settle returns when nothing is on its way that could set a timer; nil is no waiting. It is set before the clock is moved.
 	Settle func(context.Context) error
+	// Stopping answers what is closed when less is being stopped that takes the machine's time, and nil if nothing is or it is not to be waited for;
+	// a nil func has nothing. It is set before the clock is moved.
+	Stopping func() <-chan struct{}
 
 	moving sync.Mutex // one move at a time
 
@@ -28,6 +32,7 @@ type Clock struct {
 	offset time.Duration // added to the machine's time; while the clock stands, what it would be
 	stands bool
 	at     time.Time // while it stands
+	limit  time.Time // beyond which it does not run, from at on; zero is none
 	timers *btree.BTreeG[*timer]
 	serial uint64
 	real   *time.Timer // for the earliest of timers while the clock runs
@@ -70,10 +75,23 @@ func (c *Clock) Now() time.Time {
 }
 
 func (c *Clock) now() time.Time {
+	return c.of(time.Now())
+}
+
+// of is the emulator's time of one of the machine. The lock is held.
+func (c *Clock) of(machine time.Time) time.Time {
 	if c.stands {
 		return c.at
 	}
-	return time.Now().Add(c.offset)
+	t := machine.Add(c.offset)
+	switch {
+	case c.limit.IsZero():
+	case t.Before(c.at):
+		return c.at
+	case t.After(c.limit):
+		return c.limit
+	}
+	return t
 }
 
 // State is the time and how it came about.
@@ -87,10 +105,7 @@ func (c *Clock) State() State {
 func (c *Clock) Of(machine time.Time) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.stands {
-		return c.at
-	}
-	return machine.Add(c.offset)
+	return c.of(machine)
 }
 
 // AfterFunc calls f once when d of the emulator's time has passed, unless stop answered true before. f is called in a goroutine of its own, or, by
@@ -114,7 +129,7 @@ func (c *Clock) AfterFunc(d time.Duration, f func()) (stop func() bool) {
 // arm sets the machine's timer to the earliest of ours. The lock is held.
 func (c *Clock) arm() {
 	next, ok := c.timers.Min()
-	if !ok || c.stands {
+	if !ok || c.stands || !c.limit.IsZero() && next.at.After(c.limit) {
 		if c.real != nil {
 			c.real.Stop()
 		}
@@ -260,10 +275,19 @@ func (c *Clock) move(ctx context.Context, where func(now time.Time, frozen bool)
 
 // walk calls what is due up to an instant, in order.
 func (c *Clock) walk(ctx context.Context, to time.Time) error {
+	moves := to.After(c.at) // else no time is left out, and nothing has to be waited for
 	for {
 		if c.Settle != nil {
 			if err := c.Settle(ctx); err != nil {
 				return err
+			}
+		}
+		if moves && c.Stopping != nil {
+			if stopping := c.Stopping(); stopping != nil {
+				if err := c.pass(ctx, to, stopping); err != nil {
+					return err
+				}
+				continue // with what the ends have set off
 			}
 		}
 		if ctx.Err() != nil {
@@ -283,4 +307,28 @@ func (c *Clock) walk(ctx context.Context, to time.Time) error {
 		c.mu.Unlock()
 		next.f()
 	}
+}
+
+// pass lets the clock run, at the most to an instant, while something is being stopped. There it stands until the stop is over, so that its end is not
+// left for later.
+func (c *Clock) pass(ctx context.Context, to time.Time, stopping <-chan struct{}) error {
+	c.mu.Lock()
+	c.offset, c.limit, c.stands = time.Until(c.at), to, false
+	c.arm()
+	c.mu.Unlock()
+	for stopping != nil && ctx.Err() == nil {
+		select {
+		case <-stopping:
+			stopping = c.Stopping()
+		case <-ctx.Done():
+		}
+	}
+	c.mu.Lock()
+	c.at, c.limit, c.stands = c.now().Round(0), time.Time{}, true
+	c.arm()
+	c.mu.Unlock()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return c.finish(ctx)
 }

@@ -95,6 +95,54 @@ func TestAdvance(t *testing.T) {
 	})
 }
 
+// TestStopping: what takes the machine's time to stop has it, up to where the clock is moved and not beyond; what it sets off in its turn is in time.
+func TestStopping(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := clock.New()
+		var (
+			mu       sync.Mutex
+			stopping chan struct{}
+		)
+		c.Stopping = func() <-chan struct{} {
+			mu.Lock()
+			defer mu.Unlock()
+			return stopping
+		}
+		stop := func(ended func()) {
+			stopping = make(chan struct{})
+			time.AfterFunc(30*time.Second, func() {
+				mu.Lock()
+				defer mu.Unlock()
+				ended()
+				close(stopping)
+				stopping = nil
+			})
+		}
+		ok(t, c.Freeze(t.Context()))
+		began, real := c.Now(), time.Now()
+		var told list
+		note := func() { told.add(c.Now().Sub(began)) }
+		c.AfterFunc(10*time.Minute, func() {
+			stop(func() {
+				note()
+				c.AfterFunc(time.Second, note)
+			})
+		})
+		c.AfterFunc(10*time.Minute+12*time.Second, note)
+		c.AfterFunc(time.Hour, func() { stop(func() { told.add(c.Of(time.Now()).Sub(began)) }) })
+		c.AfterFunc(time.Hour+5*time.Second, note)
+		c.AfterFunc(time.Hour+5*time.Second+1, func() { t.Error("called") })
+		ok(t, c.Advance(t.Context(), time.Hour+5*time.Second))
+		want := []time.Duration{10*time.Minute + 12*time.Second, 10*time.Minute + 30*time.Second, 10*time.Minute + 31*time.Second, time.Hour + 5*time.Second, time.Hour + 5*time.Second}
+		if diff := cmp.Diff(want, told.all()); diff != "" {
+			t.Errorf("told (-want +got):\n%s", diff)
+		}
+		if c.Now().Sub(began) != time.Hour+5*time.Second || !c.State().Frozen || time.Since(real) != time.Minute {
+			t.Errorf("it is %v after %v: %+v", c.Now().Sub(began), time.Since(real), c.State())
+		}
+	})
+}
+
 // TestUnderWay: a timer that was being called when the clock is moved is waited for, one of many that wait for their turn too, and the timers that
 // they set are in the moved time.
 func TestUnderWay(t *testing.T) {

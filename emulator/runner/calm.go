@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"time"
 
 	"github.com/batch-local/batch-local/emulator/batch"
 )
@@ -60,6 +61,42 @@ func (r *Runner) Calm(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// stopPatience is how much longer than its stop time the end of an attempt is waited for when the clock is moved: an engine needs a moment too.
+const stopPatience = 10 * time.Second
+
+// stopping notes that an attempt is being stopped. The lock is held.
+func (r *Runner) stopping(d *drive, t batch.Task) {
+	if !d.stopping && !r.driver.Capabilities().EmulatorTime {
+		limit := stopPatience
+		for _, c := range t.Containers { // which may have to wait for each other
+			limit += time.Duration(c.StopSeconds) * time.Second
+		}
+		d.limit = time.AfterFunc(limit, func() {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			d.late = true
+			r.settle()
+		})
+	}
+	d.settled, d.stopping = d.settled && d.stopping, true
+}
+
+// Stopping answers nil if no attempt is being stopped in the machine's time, or each has had the time that a stop takes; else what is closed when that may
+// have changed. It is for who moves the clock: an end belongs where its stop is.
+func (r *Runner) Stopping() <-chan struct{} {
+	if r.driver.Capabilities().EmulatorTime {
+		return nil // Calm knows
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, d := range r.running {
+		if d.stopping && !d.told && !d.removing && !d.late {
+			return r.calm
+		}
+	}
+	return nil
 }
 
 // Settle returns when nothing is left to be done for attempts that are no longer wanted.

@@ -66,6 +66,9 @@ type drive struct {
 	reported bool
 	// settled says that nothing happens until the clock moves; stopping that a stop is on its way to the driver.
 	settled, stopping bool
+	// told says that the engine knows of the end; late that a stop has had its time, which limit, nil if there is no stop, watches.
+	told, late bool
+	limit      *time.Timer
 }
 
 // New makes a runner; Run starts it.
@@ -207,7 +210,7 @@ func (r *Runner) look(id batch.AttemptID) {
 		fallthrough
 	default:
 		if w == stop {
-			d.settled, d.stopping = d.settled && d.stopping, true
+			r.stopping(d, task)
 			d.cancel(ErrStop)
 		}
 	}
@@ -244,6 +247,9 @@ func (r *Runner) start(id batch.AttemptID, f func(context.Context)) *drive {
 		f(ctx)
 		r.mu.Lock()
 		delete(r.running, id)
+		if d.limit != nil {
+			d.limit.Stop()
+		}
 		r.settle()
 		r.mu.Unlock()
 		close(d.done)
@@ -303,6 +309,12 @@ func (r *Runner) drive(ctx context.Context, task batch.Task) bool {
 			r.options.Log.Error("what a job did could not be noted", "attempt", task.Attempt, "state", p.State, "error", err)
 			ended = false // its container is all that is left to tell it
 			untold = r.engine.Failure() != nil
+		}
+		if p.State == batch.Exited {
+			r.mu.Lock()
+			r.running[task.Attempt].told = true
+			r.settle()
+			r.mu.Unlock()
 		}
 	}
 	pause := firstPause

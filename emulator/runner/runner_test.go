@@ -14,6 +14,7 @@ import (
 
 	"github.com/batch-local/batch-local/emulator/api"
 	"github.com/batch-local/batch-local/emulator/batch"
+	"github.com/batch-local/batch-local/emulator/clock"
 	"github.com/batch-local/batch-local/emulator/engine"
 	"github.com/batch-local/batch-local/emulator/runner"
 )
@@ -28,6 +29,7 @@ type scripted struct {
 	checkLog  func(batch.Task, batch.Container) error
 	available chan runner.Availability
 	journal   engine.Journal
+	clock     *clock.Clock // nil is the machine's
 
 	mu      sync.Mutex
 	runs    []string
@@ -80,6 +82,13 @@ func (d *scripted) Close(_ context.Context, keep bool) error {
 	return nil
 }
 
+func (d *scripted) timeOf() func(time.Time) time.Time {
+	if d.clock == nil {
+		return nil
+	}
+	return d.clock.Of
+}
+
 func (d *scripted) noted() (runs, removed []string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -97,12 +106,19 @@ type stage struct {
 
 func play(t *testing.T, d *scripted, f func(s *stage)) {
 	synctest.Test(t, func(t *testing.T) {
-		e, err := engine.New(engine.Options{Journal: d.journal})
+		options := engine.Options{Journal: d.journal}
+		if d.clock != nil {
+			options.Clock = d.clock
+		}
+		e, err := engine.New(options)
 		if err != nil {
 			t.Fatal(err)
 		}
 		d.available = make(chan runner.Availability)
-		r := runner.New(e, d, runner.Options{OpenLog: func(batch.Task, batch.Container) (runner.Log, error) { return runner.DiscardLog{}, nil }, CheckLog: d.checkLog})
+		r := runner.New(e, d, runner.Options{OpenLog: func(batch.Task, batch.Container) (runner.Log, error) { return runner.DiscardLog{}, nil }, CheckLog: d.checkLog, TimeOf: d.timeOf()})
+		if d.clock != nil {
+			d.clock.Settle, d.clock.Stopping = r.Calm, r.Stopping
+		}
 		ctx, cancel := context.WithCancel(t.Context())
 		var loop sync.WaitGroup
 		loop.Go(func() { r.Run(ctx) })
