@@ -4,6 +4,8 @@
 // bucket meta with the version of the file and the instance that owns what runs. Changes are written, not commands: reading is
 // "the last one wins", and stays so when rules change.
 //
+// A file that is damaged is refused and not touched: before it is opened to write, all of its pages are read.
+//
 // One goroutine writes everything that waits as one transaction of bbolt, and with it one fsync. So many updates at a time cost
 // about what one does, and nothing is told to be durable before it is on disk. An error of the disk is final: nothing after it
 // is kept, and everybody who waits is told.

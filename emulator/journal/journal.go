@@ -50,7 +50,11 @@ func Open(dir string) (*Journal, error) {
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
 	path := filepath.Join(dir, "state.db")
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockTime, FreelistType: bbolt.FreelistMapType})
+	err := check(path)
+	var db *bbolt.DB
+	if err == nil {
+		db, err = openFile(path, bbolt.Options{})
+	}
 	switch {
 	case errors.Is(err, berrors.ErrTimeout):
 		return nil, fmt.Errorf("the data folder %s is in use by another batch-local; stop it, or choose another folder", dir)
@@ -107,7 +111,7 @@ func (j *Journal) KeepClock(text []byte) error {
 	return nil
 }
 
-// Load implements engine.Journal.
+// Load implements engine.Journal. Open has seen that all of it can be read.
 func (j *Journal) Load(yield func(batch.Record) error) error {
 	return j.db.View(func(tx *bbolt.Tx) error {
 		for _, kind := range batch.RecordKinds() {

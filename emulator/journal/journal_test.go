@@ -2,6 +2,7 @@ package journal_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -173,6 +175,58 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+// TestCutOff: a file of which the end, or a page, is missing is refused with the way out, and left as it is.
+func TestCutOff(t *testing.T) {
+	from := t.TempDir()
+	e, j, err := open(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 300 {
+		if _, err := register(e, fmt.Sprint("d", i%7)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.Close()
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	sound, err := os.ReadFile(filepath.Join(from, "state.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := os.Getpagesize()
+	damaged := map[string][]byte{}
+	for size := 1; size < len(sound)/2; size += page / 2 { // the file is larger than what it holds
+		damaged[fmt.Sprint("cut off at ", size)] = sound[:size]
+	}
+	damaged["no records"] = slices.Concat(sound[:2*page], make([]byte, len(sound)-2*page))
+	for name, data := range damaged {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "state.db")
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // the first leaves no lock
+			_, _, err := open(dir)
+			if err == nil {
+				t.Fatalf("%s: it was opened", name)
+			}
+			if !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "invalid database") && !strings.Contains(err.Error(), "file size too small") || !strings.Contains(err.Error(), "move it away to start empty") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if is, err := os.ReadFile(path); err != nil || !bytes.Equal(is, data) {
+			t.Errorf("%s: the file was changed (%v)", name, err)
+		}
+	}
+	if _, j, err := open(from); err != nil {
+		t.Errorf("the sound one: %v", err)
+	} else if err := j.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestGroupCommit: many who wait at the same time wait for few writes, and each is told when its own is done.
