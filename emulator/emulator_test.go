@@ -336,7 +336,7 @@ func TestControl(t *testing.T) {
 		}
 	}
 	for path, want := range map[string]int{
-		"/_emulator/nothing": 404, "/_emulator/wait?job=nobody": 404, "/_emulator/wait?timeout=soon": 400, "/_emulator/wait?until=LATER": 400, "/_emulator/reset": 405,
+		"/_emulator/nothing": 404, "/_emulator/wait?job=nobody": 404, "/_emulator/wait?job=&timeout=1m": 400, "/_emulator/wait?timeout=soon": 400, "/_emulator/wait?until=LATER": 400, "/_emulator/reset": 405,
 	} {
 		if code, body := w.call("GET", path); code != want || !strings.Contains(body, `"message"`) {
 			t.Errorf("%s: %d %s, want %d", path, code, body, want)

@@ -191,9 +191,13 @@ func wait(e Emulator) http.HandlerFunc {
 			refuse(w, http.StatusBadRequest, "until "+q.Get("until")+" is not a status of a job")
 			return
 		}
+		job := q.Get("job")
+		if job == "" && q.Has("job") { // a variable that is empty, in a script that would go on before its job has ended
+			refuse(w, http.StatusBadRequest, "say which job: ?job=ID; without job it is waited until none is on its way")
+			return
+		}
 		ctx, cancel := context.WithTimeout(r.Context(), limit)
 		defer cancel()
-		job := q.Get("job")
 		if job == "" {
 			told(w, struct{}{}, e.WaitIdle(ctx, scopeOf(r)), "jobs are still on their way")
 			return
