@@ -5,13 +5,16 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
 	"sync"
 	"time"
 
+	"github.com/batch-local/batch-local/emulator/batch"
 	"github.com/batch-local/batch-local/emulator/endpoint"
+	"github.com/batch-local/batch-local/emulator/journal"
 	"github.com/batch-local/batch-local/emulator/runner"
 	"github.com/batch-local/batch-local/emulator/runner/docker"
 	"github.com/batch-local/batch-local/emulator/runner/simulated"
@@ -45,6 +48,41 @@ func (e *Emulator) newDriver() (runner.Driver, error) {
 		FileSystems:     mappings(c.FileSystems),
 		Log:             c.Log,
 	})
+}
+
+// takeOver makes the data folder this driver's, unless attempts of another are under way: they would get an end that nobody saw, while what they are runs on.
+func (e *Emulator) takeOver() error {
+	was, is := e.journal.Driver(), e.config.Driver
+	if was == is {
+		return nil
+	}
+	if was != "" {
+		n, err := underWay(e.journal)
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			return fmt.Errorf("the data folder %s has attempts under way with --driver %s (%d), and --driver %s cannot go on with them; start it with --driver %s until they have ended "+
+				"(batch-local reset ends them at once), or choose another --data-dir", e.config.DataDir, was, n, is, was)
+		}
+	}
+	return e.journal.KeepDriver(is)
+}
+
+// underWay is how many attempts a journal has that have not ended.
+func underWay(j *journal.Journal) (n int, err error) {
+	s := batch.NewState()
+	err = j.Load(func(r batch.Record) error {
+		s.Load(r)
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("load the journal: %w", err)
+	}
+	for range s.LiveAttempts() {
+		n++
+	}
+	return n, nil
 }
 
 // roles gives jobs the credentials of their roles.

@@ -81,6 +81,9 @@ func (e *Emulator) open() error {
 			return err
 		}
 		e.journal, e.instance = j, j.Instance()
+		if err := e.takeOver(); err != nil {
+			return err
+		}
 		if err := e.resumeClock(); err != nil {
 			return err
 		}

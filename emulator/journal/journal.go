@@ -25,6 +25,7 @@ var (
 	versionKey  = []byte("version")
 	instanceKey = []byte("instance")
 	clockKey    = []byte("clock")
+	driverKey   = []byte("driver")
 )
 
 // lockTime is how long to wait for another process that uses the folder.
@@ -94,21 +95,37 @@ func (j *Journal) prepare(tx *bbolt.Tx) error {
 func (j *Journal) Instance() string { return j.instance }
 
 // Clock is what KeepClock kept; nil if nothing was.
-func (j *Journal) Clock() (text []byte) {
-	_ = j.db.View(func(tx *bbolt.Tx) error { // which says nothing that can fail
-		text = bytes.Clone(tx.Bucket(metaBucket).Get(clockKey))
-		return nil
-	})
-	return text
-}
+func (j *Journal) Clock() []byte { return j.meta(clockKey) }
 
 // KeepClock keeps how the clock stands. It is there when KeepClock answers.
 func (j *Journal) KeepClock(text []byte) error {
-	err := j.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(metaBucket).Put(clockKey, text) })
-	if err != nil {
+	if err := j.keep(clockKey, text); err != nil {
 		return fmt.Errorf("keep the clock: %w", err)
 	}
 	return nil
+}
+
+// Driver is what KeepDriver kept; empty if nothing was, as in folders of older versions.
+func (j *Journal) Driver() string { return string(j.meta(driverKey)) }
+
+// KeepDriver keeps the name of what runs the attempts of this folder.
+func (j *Journal) KeepDriver(name string) error {
+	if err := j.keep(driverKey, []byte(name)); err != nil {
+		return fmt.Errorf("keep the driver: %w", err)
+	}
+	return nil
+}
+
+func (j *Journal) meta(key []byte) (value []byte) {
+	_ = j.db.View(func(tx *bbolt.Tx) error { // which says nothing that can fail
+		value = bytes.Clone(tx.Bucket(metaBucket).Get(key))
+		return nil
+	})
+	return value
+}
+
+func (j *Journal) keep(key, value []byte) error {
+	return j.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(metaBucket).Put(key, value) })
 }
 
 // Load implements engine.Journal. Open has seen that all of it can be read.
