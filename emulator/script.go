@@ -1,12 +1,9 @@
 package emulator
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"sync"
 
@@ -114,17 +111,8 @@ func (e *Emulator) setOutcomes(data []byte) error {
 }
 
 // list decodes a JSON list without members that nobody knows.
-func list[T any](data []byte) ([]T, error) {
-	var all []T
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	err := d.Decode(&all)
-	if err == nil {
-		if _, after := d.Token(); !errors.Is(after, io.EOF) {
-			err = errors.New("it goes on after the list")
-		}
-	}
-	if err != nil {
+func list[T any](data []byte) (all []T, err error) {
+	if err := control.Decode(data, &all); err != nil {
 		return nil, fmt.Errorf("%w: not a list of what is wanted here: %w", control.ErrInvalid, err)
 	}
 	return all, nil

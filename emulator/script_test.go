@@ -215,6 +215,35 @@ func TestControlRefuses(t *testing.T) {
 	})
 }
 
+// TestControlNamesMembers: who mistypes a member is told where, and which there are.
+func TestControlNamesMembers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := open(t, emulator.Config{})
+		defer w.Close(context.Background())
+		const members = "there is no such member; there are arrayIndex, attempt, image, jobDefinition, jobName, jobQueue, nodeIndex"
+		for _, c := range []struct{ method, path, body, want string }{
+			{"PUT", "holds", `[{"match":{},"state":"RUNNABLE"},{"match":{"jobNam":"x"},"state":"RUNNABLE"}]`, "[1].match.jobNam: " + members},
+			{"PUT", "outcomes", `[{"match":{"name":"x"},"outcome":{}}]`, "[0].match.name: " + members},
+			{"PUT", "outcomes", `[{"when":{},"outcome":{}}]`, "[0].when: there is no such member; there are match, outcome"},
+			{"PUT", "outcomes", `[{"match":{},"outcome":{"exitCod":1}}]`, "rule 1: outcome: exitCod is no member of an outcome; there are duration, exitCode,"},
+			{"PUT", "holds", `[{"match":{"arrayIndex":"1"},"state":"RUNNABLE"}]`, "[0].match.arrayIndex: it must be a whole number"},
+			{"PUT", "holds", `[{"match":{"jobName":1},"state":"RUNNABLE"}]`, "[0].match.jobName: it must be a text"},
+			{"PUT", "holds", `[{"match":[],"state":"RUNNABLE"}]`, "[0].match: it must be an object"},
+			{"PUT", "holds", `{"match":{}}`, "it must be a list"},
+			{"PUT", "holds", `[{"match"`, "it is not JSON"},
+			{"PUT", "holds", `[] []`, "something follows its JSON value"},
+			{"POST", "clock", `{"forward":"5m"}`, "forward: there is no such member; there are advance, frozen, set"},
+			{"POST", "clock", `{"frozen":"yes"}`, "frozen: it must be true or false"},
+			{"POST", "reclaim", `{"instance":"i-1"}`, "instance: there is no such member; there are instanceId, job"},
+		} {
+			code, text := w.send(c.method, "/_emulator/"+c.path, c.body)
+			if code != 400 || !strings.Contains(text, c.want) {
+				t.Errorf("%s %s: %d %s; want %q", c.path, c.body, code, text, c.want)
+			}
+		}
+	})
+}
+
 // TestEvents: one event for each status but SUBMITTED, in order, as EventBridge tells it (events-logs-schedules.md 3), and from where a client had come to.
 func TestEvents(t *testing.T) {
 	w := open(t, emulator.Config{})

@@ -1,8 +1,6 @@
 package control
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -77,13 +75,8 @@ func strictly(body io.Reader, into any) error {
 	if err != nil {
 		return fmt.Errorf("the body could not be read: %w", err)
 	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
+	if err := Decode(data, into); err != nil {
 		return fmt.Errorf("the body is not what is wanted here: %w", err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("the body goes on after its JSON value")
 	}
 	return nil
 }

@@ -161,7 +161,7 @@ func TestOutcomes(t *testing.T) {
 		{"host lost", task(`{"hostLost":true,"oom":true,"exitCode":5}`), []seen{runs(0), lost}},
 		{"host lost on Fargate", fargate(task(`{"hostLost":[true]}`)), []seen{address, spot}},
 		{"Fargate", fargate(task("")), []seen{address, exits(0, "0")}},
-		{"unknown member", task(`{"durration":"1s"}`), []seen{exits(0, "", "BATCH_LOCAL_OUTCOME: durration is no member of an outcome")}},
+		{"unknown member", task(`{"durration":"1s"}`), []seen{exits(0, "", "BATCH_LOCAL_OUTCOME: durration is no member of an outcome; there are duration, exitCode, hostLost, ignoreStop, logs, oom, reason, startDelay, startError, stopExitCode")}},
 		{"wrong type", task(`{"startDelay":"1h","oom":"yes"}`), []seen{exits(0, "", `BATCH_LOCAL_OUTCOME: oom is "yes", not true or false`)}},
 		{"no container", batch.Task{Attempt: batch.AttemptID{Job: "x", Number: 1}}, []seen{exits(0, "", "the task has no containers")}},
 		{"centuries", task(`{"startDelay":"2000000h","duration":"2000000h"}`), nil},

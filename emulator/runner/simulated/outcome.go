@@ -129,7 +129,7 @@ func (o *Outcome) member(name string, v json.RawMessage) error {
 }
 
 // errUnknown is of a member that there is not.
-var errUnknown = errors.New("is no member of an outcome")
+var errUnknown = errors.New("is no member of an outcome; there are duration, exitCode, hostLost, ignoreStop, logs, oom, reason, startDelay, startError, stopExitCode")
 
 func set[T any](to *T, v json.RawMessage, decode func(json.RawMessage) (T, error)) error {
 	value, err := decode(v)

@@ -65,7 +65,7 @@ func TestParseOutcomeRefuses(t *testing.T) {
 		`{"exitCode":1} {}`:            "something follows the JSON object",
 		`{"exitCode":1}x`:              "something follows the JSON object",
 		`{1:2}`:                        "it is not JSON: invalid character '1'",
-		`{"durration":"1s"}`:           "durration is no member of an outcome",
+		`{"durration":"1s"}`:           "durration is no member of an outcome; there are duration, exitCode, hostLost, ignoreStop, logs, oom, reason, startDelay, startError, stopExitCode",
 		`{"ExitCode":1}`:               "ExitCode is no member of an outcome",
 		`{"exitCode":1,"exitCode":2}`:  "exitCode is there twice",
 		`{"duration":5}`:               `duration is 5, not a text such as "1m30s"`,

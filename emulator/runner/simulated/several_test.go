@@ -174,7 +174,7 @@ func TestPods(t *testing.T) {
 			[]string{"running at 0s", "exited at 1m30s: 143 Error", "a 0 Completed, main 143 Error, side 137 Error, done 0 Completed"}},
 		"a stop of an init container": {podOf(one("init/a", `{"duration":"1h"}`), one("main", ``)), time.Minute,
 			[]string{"exited at 1m0s: 143 Error", "a 143 Error, main none"}},
-		"an outcome that cannot be read": {podOf(one("main", `{"durration":"1s"}`)), 0, []string{"exited at 0s: none BATCH_LOCAL_OUTCOME: durration is no member of an outcome", ""}},
+		"an outcome that cannot be read": {podOf(one("main", `{"durration":"1s"}`)), 0, []string{"exited at 0s: none BATCH_LOCAL_OUTCOME: durration is no member of an outcome; there are duration, exitCode, hostLost, ignoreStop, logs, oom, reason, startDelay, startError, stopExitCode", ""}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := goes(t, c.task, c.stop)
