@@ -35,6 +35,7 @@ const (
 	ObstacleReservation  = "reservation"  // the policy keeps room for other shares; thousandths of a vCPU
 	ObstacleMemory       = "memory"       // of the machine below; MiB
 	ObstacleCPU          = "cpu"          // of the machine below; thousandths of a vCPU
+	ObstacleAlone        = "alone"        // more than all of the machine below, so nothing may run beside it; vCPUs (in thousandths) or MiB
 	ObstacleCapacity     = "capacity"     // of a service environment; instances
 	ObstacleMaxCapacity  = "maxcapacity"  // never enough of it; instances
 	ObstacleQuota        = "quota"        // of a quota share; instances

@@ -240,6 +240,10 @@ func (s *State) overloads(j *Job) *Obstacle {
 	most, busy := s.host.Most, s.busy
 	switch {
 	case busy == HostUse{}:
+	case most.MiB > 0 && j.MemoryMiB > most.MiB:
+		return &Obstacle{Kind: ObstacleAlone, Needs: j.MemoryMiB, Has: most.MiB, Unit: unitMiB}
+	case most.MilliVCPU > 0 && j.MilliVCPU > most.MilliVCPU:
+		return &Obstacle{Kind: ObstacleAlone, Needs: j.MilliVCPU, Has: most.MilliVCPU, Unit: unitVCPUs}
 	case most.MiB > 0 && busy.MiB+j.MemoryMiB > most.MiB:
 		return &Obstacle{Kind: ObstacleMemory, Needs: j.MemoryMiB, Has: max(0, most.MiB-busy.MiB)}
 	case most.MilliVCPU > 0 && busy.MilliVCPU+j.MilliVCPU > most.MilliVCPU:
@@ -254,7 +258,7 @@ func (tx *Tx) lookAtOverloaded() {
 		return
 	}
 	for at, id := range tx.blocked {
-		if o := tx.jobs[id].Waits; o != nil && (o.Kind == ObstacleMemory || o.Kind == ObstacleCPU) {
+		if o := tx.jobs[id].Waits; o != nil && (o.Kind == ObstacleMemory || o.Kind == ObstacleCPU || o.Kind == ObstacleAlone) {
 			tx.look(at.queue)
 		}
 	}

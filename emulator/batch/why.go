@@ -159,7 +159,7 @@ func (o Obstacle) Numbers() (needs, has float64, unit string) {
 		return float64(o.Needs) / 1000, float64(o.Has) / 1000, unitVCPUs
 	case ObstacleInstances, ObstacleMemory:
 		return float64(o.Needs), float64(o.Has), unitMiB
-	case ObstacleInstance:
+	case ObstacleInstance, ObstacleAlone:
 		scale := 1.0
 		if o.Unit == unitVCPUs {
 			scale = 1000
@@ -213,6 +213,8 @@ func (o Obstacle) Sentence() string {
 		return fmt.Sprintf("It needs %s; the scheduling policy keeps capacity for other shares, and leaves %s.", amount(needs), free)
 	case ObstacleMemory, ObstacleCPU:
 		return fmt.Sprintf("It needs %s; this machine has %s free for jobs.", amount(needs), free)
+	case ObstacleAlone:
+		return fmt.Sprintf("It needs %s, and this machine has %s for jobs: it waits until it can run alone, and may not get what it asks for.", amount(needs), free)
 	case ObstacleCapacity:
 		return fmt.Sprintf("It needs %s; service environment %s has %s free.", amount(needs), name, free)
 	case ObstacleMaxCapacity:

@@ -16,7 +16,7 @@
 //   - Without job it answers {} when no job is on its way, of an account and region if they are given. An empty job is refused.
 //
 // GET /_emulator/why?job=ID says why a job is not further than it is: {"status", "reason", "obstacles": [{"kind", "needs", "has", "where"}]}. The
-// reason is for people. has is what is free, in vCPUs, MiB, instances or units; where is an ARN, a job or an instance.
+// reason is for people. has is what is free, or all that there can be, in vCPUs, MiB, instances or units; where is an ARN, a job or an instance.
 //
 // GET /_emulator/events?account=&region= follows each change of a job as server-sent events, which are EventBridge's. It begins with what comes next;
 // with Last-Event-ID: N with what came after that id, and 0 is all that is kept. past=true answers all that is kept, and ends.
