@@ -81,7 +81,7 @@ func TestReproduce(t *testing.T) {
 func TestReproduceWhole(t *testing.T) {
 	e := &diskEngine{}
 	d := &Driver{options: Options{Instance: "x", Network: "host", Pull: "always", AllowPrivileged: true}, client: e.client(t), log: slog.New(slog.DiscardHandler)}
-	d.boxes = &sandboxes{driver: d, arch: "amd64"}
+	d.boxes, d.lookers = &sandboxes{driver: d, arch: "amd64"}, newLookers()
 	task := batch.Task{Platform: batch.EC2, PIDMode: "host", IPCMode: "none", Containers: []batch.Container{{Name: "a", Image: "image", GPUs: 2, MilliVCPU: 1000, MemoryMiB: 4, Properties: &api.ContainerProperties{
 		RepositoryCredentials: &api.RepositoryCredentials{}, RuntimePlatform: &api.RuntimePlatform{},
 		LogConfiguration: &api.LogConfiguration{LogDriver: api.LogDriverSyslog, Options: map[string]string{"tag": "t", "syslog-address": "tcp://x"}, SecretOptions: []api.Secret{{Name: new("env")}}},
