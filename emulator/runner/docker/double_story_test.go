@@ -3,11 +3,14 @@ package docker_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/docker/docker/api/types/container"
 
 	"github.com/batch-local/batch-local/emulator/batch"
 	"github.com/batch-local/batch-local/emulator/runner"
@@ -306,5 +309,39 @@ func TestAddressOnTheHostsNetwork(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestHostLostWhileNobodyLooked: a job that an earlier process started, and whose sandbox was taken away before this one came, has lost its host (decisions,
+// behaviour 11). One that has ended meanwhile did so by itself.
+func TestHostLostWhileNobodyLooked(t *testing.T) {
+	for name, change := range map[string]func(*batch.Task){
+		"on an instance": func(*batch.Task) {},
+		"on Fargate":     func(t *batch.Task) { t.Platform, t.Host = batch.Fargate, "" },
+	} {
+		for _, ran := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, running %t", name, ran), func(t *testing.T) {
+				d := newDouble(t)
+				if !ran {
+					close(d.ended)
+					d.state = container.State{Status: "exited", ExitCode: 8, StartedAt: d.state.StartedAt, FinishedAt: time.Now().Format(time.RFC3339Nano)}
+				}
+				d.answers(doubleInspect, map[string]any{"Id": doubleID, "State": d.state, "HostConfig": map[string]string{"NetworkMode": "container:box"}, "Config": map[string]any{}})
+				reports, done, _ := d.runs(t.Context(), func(a *runner.Attempt) {
+					change(&a.Task)
+					a.Ran = true
+				})
+				end := <-reports
+				if end.State == batch.Running {
+					end = <-reports
+				}
+				if end.State != batch.Exited || end.HostLost != ran || !ran && (end.ExitCode == nil || *end.ExitCode != 8) {
+					t.Errorf("it ended with %+v", end)
+				}
+				if err := <-done; err != nil {
+					t.Error(err)
+				}
+			})
+		}
 	}
 }

@@ -130,7 +130,7 @@ func TestSandboxThatEndedUnheard(t *testing.T) {
 	t.Run("of a job that was taken over", func(t *testing.T) {
 		e := ended(2)
 		s := e.boxes(t, 1)
-		if box := s.takeOver(t.Context(), onFargate, &run{}, "box"); box != nil || len(s.live)+len(s.names) > 0 {
+		if box, err := s.takeOver(t.Context(), onFargate, &run{}, "box"); !errors.Is(err, errGone) || len(s.live)+len(s.names) > 0 {
 			t.Errorf("it is in %v; live %v, names %v; the engine was asked for %q", box, s.live, s.names, e.calls)
 		}
 	})
@@ -174,8 +174,8 @@ func TestTakeOverOfOneThatNobodyTook(t *testing.T) {
 	made := &sandbox{id: "box", name: "h"}
 	s.live["box"] = made
 	r := &run{}
-	if box := s.takeOver(t.Context(), onFargate, r, "box"); box != made || len(box.inside) != 1 {
-		t.Errorf("it is in %+v", box)
+	if box, err := s.takeOver(t.Context(), onFargate, r, "box"); box != made || len(box.inside) != 1 {
+		t.Errorf("it is in %+v, %v", box, err)
 	}
 }
 

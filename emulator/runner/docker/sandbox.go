@@ -3,6 +3,7 @@ package docker
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -125,29 +126,23 @@ func (s *sandboxes) begin(making func()) bool {
 	return !s.closed
 }
 
-// takeOver gives a task the sandbox in which an earlier process started it, as take does; nil if that is gone, which its containers survive. The endpoint
-// is set up again: its other end was in the earlier process.
-func (s *sandboxes) takeOver(ctx context.Context, t batch.Task, r *run, id string) *sandbox {
-	if id == "" {
-		return nil
-	}
-	if t.SharesHost() {
-		box, err := s.take(ctx, t, r) // by its name it is the same one
-		if err != nil {
-			s.driver.log.Warn("the sandbox of a job that was taken over is not there", "attempt", t.Attempt, "error", err)
-		}
-		return box
-	}
+// errGone is a sandbox that is no more. Its containers run on, without a network.
+var errGone = errors.New("the sandbox is gone")
+
+// takeOver gives a task the sandbox in which an earlier process started it, as take does. The endpoint is set up again: its other end was in the earlier
+// process.
+func (s *sandboxes) takeOver(ctx context.Context, t batch.Task, r *run, id string) (*sandbox, error) {
 	is, err := s.driver.client.ContainerInspect(ctx, id)
 	switch {
-	case err == nil && !is.State.Running:
-		return nil
-	case err == nil:
-		err = s.ensure(ctx)
+	case isGone(is, err):
+		return nil, errGone
+	case err != nil:
+		return nil, fmt.Errorf("inspect a sandbox: %w", err)
+	case t.SharesHost():
+		return s.take(ctx, t, r) // by its name it is the same one
 	}
-	if err != nil {
-		s.driver.log.Warn("the sandbox of a job that was taken over is not there", "attempt", t.Attempt, "error", err)
-		return nil
+	if err := s.ensure(ctx); err != nil {
+		return nil, err
 	}
 	s.mu.Lock()
 	box := s.live[is.ID] // this process may have made it: the start was not answered
@@ -162,12 +157,17 @@ func (s *sandboxes) takeOver(ctx context.Context, t batch.Task, r *run, id strin
 	box.enter(r)
 	s.mu.Unlock()
 	// It may have ended before its end was ours to hear.
-	if is, err = s.driver.client.ContainerInspect(ctx, id); cerrdefs.IsNotFound(err) || err == nil && !is.State.Running {
+	if is, err = s.driver.client.ContainerInspect(ctx, id); isGone(is, err) {
 		s.drop(box)
-		return nil
+		return nil, errGone
 	}
 	s.lead(box)
-	return box
+	return box, nil
+}
+
+// isGone says of what the engine answered whether a sandbox holds its network no more.
+func isGone(is container.InspectResponse, err error) bool {
+	return cerrdefs.IsNotFound(err) || err == nil && !is.State.Running
 }
 
 func (s *sandboxes) takeHost(ctx context.Context, t batch.Task) (*sandbox, error) {

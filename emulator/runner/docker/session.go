@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -58,7 +59,7 @@ func (r *run) adopted(u *unit, is container.InspectResponse) {
 	r.sharing.Lock()
 	defer r.sharing.Unlock()
 	if r.shared.box == nil && is.HostConfig != nil {
-		r.shared.box = r.driver.boxes.takeOver(r.asking, r.attempt.Task, r, is.HostConfig.NetworkMode.ConnectedContainer())
+		r.takeBox(is)
 	}
 	if known.Container == "" || !r.hasEndpoint() {
 		return
@@ -74,6 +75,24 @@ func (r *run) adopted(u *unit, is container.InspectResponse) {
 	r.shared.session.Pulling(instant(is.Created)) // the true times went with the earlier process; no image came later
 	r.shared.session.Pulled(instant(is.Created))
 	r.shared.session.Container(endpoint.Container{Name: u.container.Name, ID: known.Container, Source: u.source})
+}
+
+// takeBox takes over the sandbox of a container that was there. If it was taken away while nobody looked, a container that runs on has lost its host; one that
+// has ended did so by itself. The lock is held.
+func (r *run) takeBox(is container.InspectResponse) {
+	id := is.HostConfig.NetworkMode.ConnectedContainer()
+	if id == "" {
+		return
+	}
+	box, err := r.driver.boxes.takeOver(r.asking, r.attempt.Task, r, id)
+	switch {
+	case err == nil:
+		r.shared.box = box
+	case errors.Is(err, errGone) && is.State.Running:
+		r.lose()
+	case !errors.Is(err, errGone):
+		r.driver.log.Warn("the sandbox of a job that was taken over could not be", "attempt", r.attempt.Attempt, "error", err)
+	}
 }
 
 // desireStop tells the endpoint that the task is to end.

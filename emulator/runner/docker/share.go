@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -94,8 +95,8 @@ func (r *run) earlierBox(ctx context.Context) (*sandbox, error) {
 	for _, u := range r.units {
 		c, ok := there[u.container.Name]
 		if id, in := strings.CutPrefix(c.HostConfig.NetworkMode, "container:"); ok && in {
-			if box := r.driver.boxes.takeOver(ctx, r.attempt.Task, r, id); box != nil {
-				return box, nil
+			if box, err := r.driver.boxes.takeOver(ctx, r.attempt.Task, r, id); !errors.Is(err, errGone) {
+				return box, err
 			}
 		}
 	}
