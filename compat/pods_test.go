@@ -223,6 +223,15 @@ func TestPods(t *testing.T) {
 					Containers: cells{cell("a", do("mounts", "/deep", "then", "cat", "/deep/f"), mount("/deep", subPath("sub"))), cell("b", do("ls", "/deep"), mount("/deep", subPath("out")))}},
 				status: "FAILED: Pod failed: container b: FailedMount*", ends: do("i 0 Completed", ok, "b FailedMount"), lines: map[string][]string{"a": {"/deep tmpfs *size=4096k", "deep"}},
 			},
+			"5.2: a subPath of an emptyDir that is made is everybody's, on disk": {
+				pod: types.EksPodProperties{Volumes: disk, InitContainers: cells{cell("i", do("mkdir", "/v/old"), mount("/v"))},
+					Containers: cells{cell("a", do("write", "/s/f", "x", "then", "stat", "/s", "then", "stat", "/d", "then", "write", "/d/f", "x", "then", "stat", "/o"), own, mount("/s", subPath("q")), mount("/d", subPath("old/q/r")), mount("/o", subPath("old")))}},
+				ends: do("i 0 Completed", ok), lines: map[string][]string{"a": {"drwxrwxrwx 0:0 4096", "drwxrwxrwx 0:0 4096", "drwxr-xr-x 0:0 4096"}},
+			},
+			"5.2: a subPath of an emptyDir that is made is everybody's, in memory": {
+				pod:  types.EksPodProperties{Volumes: memory, Containers: cells{cell("a", do("write", "/s/f", "x", "then", "write", "/d/f", "x"), own, mount("/s", subPath("q")), mount("/d", subPath("d/e")))}},
+				ends: do(ok), lines: map[string][]string{"a": nil},
+			},
 			"5.2: subPath": {
 				pod: types.EksPodProperties{Volumes: disk, InitContainers: cells{cell("i", do("mkdir", "/v/sub", "then", "write", "/v/sub/f", "deep\n"), mount("/v"))},
 					Containers: cells{cell("a", do("ls", "/s", "then", "cat", "/s/f", "then", "ls", "/n"), mount("/s", subPath("sub")), mount("/n", subPath("new")))}},

@@ -95,7 +95,7 @@ func (r *run) mountPodVolume(ctx context.Context, m api.EksContainerVolumeMount,
 		return &failure{cannotCreate, "there is no volume " + api.Value(m.Name)}
 	}
 	target, readOnly := api.Value(m.MountPath), api.Value(m.ReadOnly)
-	name, folder := "", ""
+	name, folder, inside := "", "", "" // inside the volume is the folder
 	var err error
 	switch {
 	case v.HostPath != nil || v.PersistentVolumeClaim != nil:
@@ -106,8 +106,9 @@ func (r *run) mountPodVolume(ctx context.Context, m api.EksContainerVolumeMount,
 	case inMemory(v):
 		name, folder, err = r.memoryVolume(ctx, v, api.Value(m.SubPath) != "")
 	default: // everybody may write there, which a volume's own folder does not allow
-		_, folder, err = r.filledVolume(ctx, api.Value(v.Name), []batch.File{{Path: "dir/"}})
-		folder = path.Join(folder, "dir")
+		inside = "dir"
+		name, folder, err = r.filledVolume(ctx, api.Value(v.Name), []batch.File{{Path: inside + "/"}})
+		folder = path.Join(folder, inside)
 	}
 	if err != nil {
 		return err
@@ -116,16 +117,42 @@ func (r *run) mountPodVolume(ctx context.Context, m api.EksContainerVolumeMount,
 		if err := checkSubPath(sub); err != nil {
 			return err
 		}
-		if folder, err = r.within(ctx, folder, sub); err != nil {
+		if v.Secret != nil {
+			folder, _, err = r.within(ctx, folder, sub)
+		} else {
+			folder, err = r.subFolder(ctx, name, inside, folder, sub)
+		}
+		if err != nil {
 			return err
 		}
 		return bind(host, folder, target, readOnly)
 	}
-	if name == "" {
+	if inside != "" {
 		return bind(host, folder, target, readOnly)
 	}
 	host.Mounts = append(host.Mounts, mount.Mount{Type: mount.TypeVolume, Source: name, Target: target, ReadOnly: readOnly, VolumeOptions: &mount.VolumeOptions{NoCopy: true}})
 	return nil
+}
+
+// subFolder is a path in an emptyDir. What is missing of it is made, and as everybody may write to the volume, so they may there; what the engine makes of what it
+// mounts is root's alone.
+func (r *run) subFolder(ctx context.Context, volume, inside, folder, sub string) (string, error) {
+	r.filling.Lock() // what one container makes is there for the next, which may have changed its mode
+	defer r.filling.Unlock()
+	whole, missing, err := r.within(ctx, folder, sub)
+	if err != nil || len(missing) == 0 {
+		return whole, err
+	}
+	var folders []batch.File
+	for _, m := range missing {
+		folders = append(folders, batch.File{Path: inside + m + "/"})
+	}
+	limited, cancel := context.WithTimeout(r.asking, createTime)
+	defer cancel()
+	if err := r.driver.fill(limited, r.attempt.Task, volume, folders); err != nil {
+		return "", fail(cannotVolume, "created", "4m0s", err)
+	}
+	return whole, nil
 }
 
 func checkSubPath(sub string) error {

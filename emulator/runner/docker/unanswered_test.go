@@ -32,7 +32,7 @@ func TestMakingThatIsNotAnswered(t *testing.T) {
 			return err
 		}, true},
 		"a container that looks at the attempt's own": {"batch-local-x-look-", func(r *run) error {
-			_, err := r.within(r.coming, "/own", "folder")
+			_, _, err := r.within(r.coming, "/own", "folder")
 			return err
 		}, false},
 		"a volume": {"batch-local-j-1-", func(r *run) error {

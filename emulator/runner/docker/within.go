@@ -58,38 +58,48 @@ func (d *Driver) withinMapped(ctx context.Context, flag, root, given string) (st
 	return "", fail(cannotVolume, "created", "4m0s", err)
 }
 
-// within is Driver.within for a folder that goes with the attempt.
-func (r *run) within(ctx context.Context, root, given string) (string, error) {
+// within is Driver.within for a folder that goes with the attempt, and the folders on the way that are missing, the first one first.
+func (r *run) within(ctx context.Context, root, given string) (whole string, missing []string, err error) {
 	d := r.driver
 	looker, err := d.makeLooker(ctx, root, d.labels(r.attempt.Task, batch.Container{Name: pauseName}))
 	if err != nil {
 		r.unanswered(err)
-		return "", fail(cannotVolume, "created", "4m0s", err)
+		return "", nil, fail(cannotVolume, "created", "4m0s", err)
 	}
 	defer d.removeLooker(ctx, looker)
-	return d.plain(ctx, looker, root, given)
+	return d.look(ctx, looker, root, given)
 }
 
 // plain is the path of something in a looker's folder, refused if it leads through a symbolic link.
 func (d *Driver) plain(ctx context.Context, looker, root, given string) (string, error) {
-	clean := path.Clean("/" + given)
-	whole, at := path.Join(root, clean), ""
+	whole, _, err := d.look(ctx, looker, root, given)
+	return whole, err
+}
+
+// look is plain, with what is missing of the path.
+func (d *Driver) look(ctx context.Context, looker, root, given string) (whole string, missing []string, err error) {
+	clean, at := path.Clean("/"+given), ""
+	whole = path.Join(root, clean)
 	if clean == "/" {
-		return whole, nil
+		return whole, nil, nil
 	}
 	for part := range strings.SplitSeq(clean[1:], "/") {
 		at += "/" + part
+		if len(missing) > 0 {
+			missing = append(missing, at)
+			continue
+		}
 		is, err := d.client.ContainerStatPath(ctx, looker, lookAt+at)
 		switch {
 		case cerrdefs.IsNotFound(err):
-			return whole, nil
+			missing = append(missing, at)
 		case err != nil:
-			return "", fail(cannotVolume, "created", "4m0s", err)
+			return "", nil, fail(cannotVolume, "created", "4m0s", err)
 		case is.Mode&os.ModeSymlink != 0:
-			return "", &failure{cannotVolume, fmt.Sprintf("%s is a symbolic link; batch-local mounts nothing through one, as it would lead to this machine's own files", at)}
+			return "", nil, &failure{cannotVolume, fmt.Sprintf("%s is a symbolic link; batch-local mounts nothing through one, as it would lead to this machine's own files", at)}
 		}
 	}
-	return whole, nil
+	return whole, missing, nil
 }
 
 // looker is the container that has a folder of the engine's machine, made if it is missing.
