@@ -64,7 +64,7 @@ func TestStartThatIsNotAnswered(t *testing.T) {
 
 // TestStartThatDidNotTake: a start that was not answered, and of which nothing came, leaves no sandbox, whatever becomes of the attempt then.
 func TestStartThatDidNotTake(t *testing.T) {
-	const name = "batch-local-double-1"
+	const name = "batch-local-double-j-1"
 	for story, test := range map[string]struct {
 		removed bool // by somebody, before the next try
 		stopped bool // before the next try
@@ -137,10 +137,14 @@ func TestStartThatDidNotTake(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			defer cancel(nil)
 			if test.removed {
+				d.mu.Lock()
 				made = false
+				d.mu.Unlock()
 			}
 			if test.stopped {
+				d.mu.Lock()
 				d.answers(doubleInspect, created)
+				d.mu.Unlock()
 				cancel(runner.ErrStop)
 			}
 			reports := make(chan batch.Report, 2)
@@ -152,6 +156,9 @@ func TestStartThatDidNotTake(t *testing.T) {
 				case r := <-reports:
 					if r.State == batch.Running {
 						d.ends(0)
+						d.wantsEnd(reports, 0)
+					} else if !test.stopped {
+						t.Errorf("it reported %+v", r)
 					}
 					err = <-done
 				}
@@ -171,5 +178,71 @@ func TestStartThatDidNotTake(t *testing.T) {
 				t.Errorf("of %d sandboxes these were removed: %v", boxes, removed)
 			}
 		})
+	}
+}
+
+// TestStartThatIsNotAnsweredInASandboxThatIsGone: as after the engine started anew. The container may have run, so it is not made again but looked at by the
+// next try.
+func TestStartThatIsNotAnsweredInASandboxThatIsGone(t *testing.T) {
+	d := newDouble(t)
+	d.answers("/networks", []map[string]string{{"Name": "batch-local", "Id": "n"}})
+	var made, gone atomic.Bool
+	d.answer["/containers/create"] = func(w http.ResponseWriter, r *http.Request, _ int) bool {
+		switch {
+		case strings.Contains(r.URL.Query().Get("name"), "-task-"):
+			w.WriteHeader(http.StatusCreated)
+			_, _ = w.Write([]byte(`{"Id":"box"}`))
+		case made.Swap(true):
+			w.WriteHeader(http.StatusConflict)
+		default:
+			return false
+		}
+		return true
+	}
+	d.answers("/containers/box/start", nil)
+	d.answer["/containers/box/json"] = func(w http.ResponseWriter, _ *http.Request, _ int) bool {
+		if gone.Swap(false) { // the next one is there
+			return false
+		}
+		_, _ = w.Write([]byte(`{"Id":"box","State":{"Running":true},"Config":{},"NetworkSettings":{}}`))
+		return true
+	}
+	d.answers("/containers/batch-local-double-j-1/json", map[string]any{"Id": doubleID, "State": map[string]any{"Status": "running", "Running": true}, "HostConfig": map[string]string{"NetworkMode": "container:box"},
+		"Config": map[string]any{"Labels": map[string]string{"batch-local.instance": "double", "batch-local.job": "double-job", "batch-local.attempt": "1", "batch-local.container": "default"}}})
+	d.answer["/containers/"+doubleID+"/start"] = func(http.ResponseWriter, *http.Request, int) bool {
+		gone.Store(true)
+		panic(http.ErrAbortHandler)
+	}
+	d.answer["/containers/"+doubleID] = func(w http.ResponseWriter, _ *http.Request, _ int) bool {
+		t.Error("the container is removed, and made again")
+		w.WriteHeader(http.StatusNoContent)
+		return true
+	}
+	driver, err := docker.New(docker.Options{Instance: "double", Client: d.client, Sandboxes: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer driver.Close(context.Background(), false)
+	task := d.task()
+	task.OwnNetwork = true
+	attempt := runner.Attempt{Task: task, OpenLog: (&runnertest.Logs{}).Open}
+	if err := driver.Run(t.Context(), attempt, func(r batch.Report) { t.Errorf("it reported %+v", r) }); err == nil {
+		t.Fatal("the start was answered")
+	}
+	gone.Store(false)
+	reports, done := make(chan batch.Report, 2), make(chan error, 1)
+	go func() { done <- driver.Run(t.Context(), attempt, func(r batch.Report) { reports <- r }) }()
+	select {
+	case r := <-reports:
+		if r.State != batch.Running {
+			t.Fatalf("first report: %+v", r)
+		}
+	case err := <-done:
+		t.Fatal(err)
+	}
+	d.ends(0)
+	d.wantsEnd(reports, 0)
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }

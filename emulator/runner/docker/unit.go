@@ -90,7 +90,7 @@ func (u *unit) up(ctx context.Context) error {
 			return nil
 		}
 		err := u.start(ctx)
-		if err == nil || !again || !u.repair(ctx, want.host, err) {
+		if err == nil || !again || u.unsure || !u.repair(ctx, want.host, err) { // what may have run is not made again
 			return err
 		}
 		if err := d.client.ContainerRemove(r.asking, u.id, container.RemoveOptions{Force: true}); err != nil {
