@@ -314,9 +314,13 @@ func (p play) act() *stage {
 	var watching sync.WaitGroup
 	watching.Go(func() { s.watch(done) })
 	s.err = s.r.conduct(ctx)
+	cut := errors.Is(context.Cause(ctx), runner.ErrStop)
 	synctest.Wait()
 	close(done)
 	watching.Wait()
+	if cut && s.stopped < 0 { // what it cut short was over before anybody could be told
+		s.stopped = s.now()
+	}
 	n := len(s.reports)
 	s.left = isClosed(s.r.let) && (n == 0 || s.reports[n-1].State != batch.Exited) // a detach may come when all is over
 	return s
