@@ -53,7 +53,9 @@ func (u *unit) failureText(ctx context.Context) string {
 	if path == "" {
 		return ""
 	}
-	content, _, err := u.run.driver.client.CopyFromContainer(ctx, u.id, path)
+	limited, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	content, _, err := u.run.driver.client.CopyFromContainer(limited, u.id, path)
 	if err != nil { // most containers write none
 		return ""
 	}

@@ -104,7 +104,8 @@ func (u *unit) stopLater(pause time.Duration) chan error {
 	return done
 }
 
-// lookTime is how long the engine may take to say how a container stands. Nothing else is done for the container meanwhile.
+// lookTime is how long the engine may take to say how a container stands, and for each piece of what else is asked for at its end. Nothing else is done for the
+// container meanwhile.
 const lookTime = 20 * time.Second
 
 // look reads how the container stands, and answers its end if that has come.
@@ -154,7 +155,9 @@ func (u *unit) vanished() *end {
 
 // gone says whether a container that was killed is removed, or about to be: a removal by force kills first, so its end is heard of before.
 func (u *unit) gone(ctx context.Context) bool {
-	is, err := u.run.driver.client.ContainerInspect(ctx, u.id)
+	limited, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	is, err := u.run.driver.client.ContainerInspect(limited, u.id)
 	if err != nil {
 		return cerrdefs.IsNotFound(err)
 	}
@@ -216,7 +219,7 @@ func (u *unit) close(ctx context.Context, finished time.Time) error {
 		return context.Cause(ctx)
 	}
 	u.unfollow()
-	if u.output.err != nil {
+	if u.output.err != nil && u.tries == 0 {
 		d.log.Warn("the output of a container broke off; the engine's record of it is read", "container", u.id, "error", u.output.err)
 	}
 	early := u.output.at.Add(aheadTime).Before(finished)

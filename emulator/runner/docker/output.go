@@ -43,19 +43,48 @@ func (r *recording) follow(ctx context.Context) error { return r.read(ctx, true)
 // finish copies the rest when the container has ended. Following misses a last line without newline.
 func (r *recording) finish(ctx context.Context) error { return r.read(ctx, false) }
 
-func (r *recording) read(ctx context.Context, follow bool) error {
+// read copies lines. The end of a container is not told before the rest is copied, so that may not stand still for longer than lookTime, however much it is.
+func (r *recording) read(ctx context.Context, follow bool) (err error) {
+	moves := func() {}
+	if !follow {
+		limited, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil)
+		still := time.AfterFunc(lookTime, func() { cancel(errStill) })
+		defer still.Stop()
+		defer func() {
+			if err != nil && context.Cause(limited) == errStill {
+				err = errStill
+			}
+		}()
+		ctx, moves = limited, func() { still.Reset(lookTime) }
+	}
 	stream, err := r.driver.client.ContainerLogs(ctx, r.id, container.LogsOptions{ShowStdout: true, ShowStderr: true, Follow: follow, Timestamps: true})
 	if err != nil {
 		return err
 	}
 	defer stream.Close()
 	f := frames{log: r.log, skip: r.seen, begun: r.begun}
-	err = f.copy(stream, !follow)
+	err = f.copy(moving{stream, moves}, !follow)
 	for std := range f.added {
 		r.seen[std] += f.added[std]
 	}
 	r.begun = f.begun
 	return err
+}
+
+// errStill is why the rest of a container's output is not read to its end.
+var errStill = errors.New("the engine sends no more of it")
+
+// A moving reader tells of each piece that it has read.
+type moving struct {
+	io.Reader
+	moves func()
+}
+
+func (m moving) Read(p []byte) (int, error) {
+	n, err := m.Reader.Read(p)
+	m.moves()
+	return n, err
 }
 
 // frames reads the engine's record: a header of eight bytes with the output and the size, then a time stamp, a space and at most 16 KiB

@@ -226,7 +226,13 @@ func TestStartThatIsNotAnsweredInASandboxThatIsGone(t *testing.T) {
 	task := d.task()
 	task.OwnNetwork = true
 	attempt := runner.Attempt{Task: task, OpenLog: (&runnertest.Logs{}).Open}
-	if err := driver.Run(t.Context(), attempt, func(r batch.Report) { t.Errorf("it reported %+v", r) }); err == nil {
+	err = driver.Run(t.Context(), attempt, func(r batch.Report) {
+		t.Errorf("it reported %+v", r)
+		if r.State == batch.Running {
+			d.ends(0)
+		}
+	})
+	if err == nil {
 		t.Fatal("the start was answered")
 	}
 	gone.Store(false)
