@@ -145,7 +145,7 @@ func (e *Emulator) shut(ctx context.Context) error {
 // abandon ends one that was opened and never ran.
 func (e *Emulator) abandon() error {
 	e.engine.Close()
-	return errors.Join(e.driver.Close(context.Background(), true), e.closeStores())
+	return errors.Join(e.runner.Shutdown(context.Background(), true), e.closeStores())
 }
 
 func (e *Emulator) closeStores() error {

@@ -55,6 +55,7 @@ type Driver interface {
 	Capabilities() Capabilities
 
 	// Close takes away what the driver made for itself and no attempt needs. With keep it leaves everything that a running attempt needs.
+	// When ctx is done it leaves what is left, and says so.
 	Close(ctx context.Context, keep bool) error
 }
 

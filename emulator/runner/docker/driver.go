@@ -137,13 +137,8 @@ func (d *Driver) Watch(ctx context.Context, changed func(runner.Availability)) {
 	d.engine.watch(ctx, changed)
 }
 
-// closeTime is how long the engine has at the most to take away what this process made for itself.
-const closeTime = 20 * time.Second
-
-// Close implements runner.Driver. When ctx is done, or closeTime over, it leaves what is left, and says so.
+// Close implements runner.Driver.
 func (d *Driver) Close(ctx context.Context, keep bool) error {
-	ctx, cancel := context.WithTimeout(ctx, closeTime)
-	defer cancel()
 	var errs []error
 	if !keep && d.options.Transient && d.engine.ready() {
 		if err := d.removeAttempts(ctx); err != nil {
