@@ -327,21 +327,53 @@ func TestHostLostWhileNobodyLooked(t *testing.T) {
 					d.state = container.State{Status: "exited", ExitCode: 8, StartedAt: d.state.StartedAt, FinishedAt: time.Now().Format(time.RFC3339Nano)}
 				}
 				d.answers(doubleInspect, map[string]any{"Id": doubleID, "State": d.state, "HostConfig": map[string]string{"NetworkMode": "container:box"}, "Config": map[string]any{}})
-				reports, done, _ := d.runs(t.Context(), func(a *runner.Attempt) {
+				reports, done, logs := d.runs(t.Context(), func(a *runner.Attempt) {
 					change(&a.Task)
 					a.Ran = true
 				})
-				end := <-reports
-				if end.State == batch.Running {
-					end = <-reports
+				end := last(t, reports, done)
+				if got, want := logs.Of("s").Text(runner.Stdout), []string{"line 0", "line 1", "line 2"}; !slices.Equal(got, want) {
+					t.Errorf("its log has %q, want %q", got, want)
 				}
 				if end.State != batch.Exited || end.HostLost != ran || !ran && (end.ExitCode == nil || *end.ExitCode != 8) {
 					t.Errorf("it ended with %+v", end)
 				}
-				if err := <-done; err != nil {
-					t.Error(err)
-				}
 			})
 		}
 	}
+}
+
+// TestHostOfSeveralLostWhileNobodyLooked: each container of the task finds out, and the host is as lost as with one.
+func TestHostOfSeveralLostWhileNobodyLooked(t *testing.T) {
+	d := newDouble(t)
+	var list []map[string]any
+	var containers []batch.Container
+	for _, name := range []string{"a", "b", "c"} {
+		c := map[string]any{"Id": name, "State": d.state, "HostConfig": map[string]string{"NetworkMode": "container:box"}, "Config": map[string]any{}}
+		d.answers("/containers/"+name+"/json", c)
+		list = append(list, map[string]any{"Id": name, "Labels": map[string]string{"batch-local.container": name}, "HostConfig": c["HostConfig"]})
+		containers = append(containers, batch.Container{Name: name, Image: "i", MemoryMiB: 64, MilliVCPU: 1000, LogStream: name, StopSeconds: 1, Essential: true})
+	}
+	d.answers("/containers/json", list)
+	reports, done, _ := d.runs(t.Context(), func(a *runner.Attempt) { a.Task.Containers, a.Ran = containers, true })
+	if end := last(t, reports, done); end.State != batch.Exited || !end.HostLost {
+		t.Errorf("it ended with %+v", end)
+	}
+}
+
+// last waits for the end of a run, and answers what it reported last.
+func last(t *testing.T, reports chan batch.Report, done chan error) (r batch.Report) {
+	t.Helper()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("it does not end")
+	}
+	for len(reports) > 0 {
+		r = <-reports
+	}
+	return r
 }

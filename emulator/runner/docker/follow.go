@@ -194,12 +194,21 @@ func (u *unit) killedForMemory(code int) bool {
 // killed is the exit code of a process that SIGKILL ended.
 const killed = 137
 
-// detach leaves the container as it is.
+// detach leaves the container as it is. If its host is lost nobody comes back for what it printed before anybody looked.
 func (u *unit) detach() {
+	r := u.run
 	u.unfollow()
 	<-u.output.done // it broke off because we said so
+	r.mu.Lock()
+	lost := r.lost
+	r.mu.Unlock()
+	if lost && u.record != nil {
+		if err := u.record.finish(r.asking); err != nil && !cerrdefs.IsNotFound(err) {
+			r.driver.log.Warn("the end of a container's output could not be read", "container", u.id, "error", err)
+		}
+	}
 	if err := u.log.Abandon(); err != nil {
-		u.run.driver.log.Error("the log of a job could not be kept", "attempt", u.run.attempt.Attempt, "error", err)
+		r.driver.log.Error("the log of a job could not be kept", "attempt", r.attempt.Attempt, "error", err)
 	}
 }
 

@@ -413,7 +413,7 @@ func (r *run) leaveAll(why error) {
 // lose leaves everything because the host is gone.
 func (r *run) lose() {
 	r.mu.Lock()
-	r.lost = !isClosed(r.let)
+	r.lost = r.lost || !isClosed(r.let) // each of its containers may find that out
 	r.mu.Unlock()
 	r.leaveAll(nil)
 }
