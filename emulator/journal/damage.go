@@ -25,7 +25,13 @@ func check(path string) error {
 		return err
 	}
 	err = guard(func() error {
-		return db.View(func(tx *bbolt.Tx) error { return readable(tx, is.Size()) })
+		return db.View(func(tx *bbolt.Tx) error {
+			is, err := os.Stat(path) // again: whoever had the lock may have made it longer
+			if err != nil {
+				return err
+			}
+			return readable(tx, is.Size())
+		})
 	})
 	return errors.Join(err, db.Close())
 }
