@@ -31,6 +31,8 @@ type Clock struct {
 	mu     sync.Mutex
 	offset time.Duration // added to the machine's time; while the clock stands, what it would be
 	stands bool
+	moves  bool // somebody moves it; frozen is whether it is to stand then
+	frozen bool
 	at     time.Time // while it stands
 	limit  time.Time // beyond which it does not run, from at on; zero is none
 	timers *btree.BTreeG[*timer]
@@ -98,7 +100,11 @@ func (c *Clock) of(machine time.Time) time.Time {
 func (c *Clock) State() State {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return State{Now: c.now(), Offset: c.now().Sub(time.Now()).Round(time.Millisecond), Frozen: c.stands}
+	frozen := c.stands
+	if c.moves {
+		frozen = c.frozen
+	}
+	return State{Now: c.now(), Offset: c.now().Sub(time.Now()).Round(time.Millisecond), Frozen: frozen}
 }
 
 // Of is the emulator's time of something that happened at a time of the machine, a moment ago.
@@ -259,6 +265,7 @@ func (c *Clock) move(ctx context.Context, where func(now time.Time, frozen bool)
 		return err
 	}
 	c.at, c.stands = now.Round(0), true // without the monotonic reading, which means nothing in a moved time
+	c.moves, c.frozen = true, freeze
 	to = to.Round(0)
 	c.arm()
 	c.mu.Unlock()
@@ -268,7 +275,7 @@ func (c *Clock) move(ctx context.Context, where func(now time.Time, frozen bool)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.offset = time.Until(c.at)
-	c.stands = freeze
+	c.stands, c.moves = freeze, false
 	c.arm()
 	return err
 }
