@@ -57,14 +57,15 @@ func (s *sandboxes) lead(box *sandbox) {
 	s.mu.Lock()
 	first := err != nil && !box.untold
 	box.untold = err != nil
-	if err != nil && slices.Equal(box.route, route) {
+	crossed := !slices.Equal(box.route, route) // it was told another one meanwhile, and nobody knows which came last
+	if err != nil || crossed {
 		box.route = nil
 	}
 	s.mu.Unlock()
 	if first && s.ctx.Err() == nil {
 		s.driver.log.Warn("jobs in a sandbox do not find their endpoint, which is a new one; it is tried again and again", "container", box.id, "error", err)
 	}
-	if err != nil {
+	if err != nil || crossed {
 		s.later()
 	}
 }

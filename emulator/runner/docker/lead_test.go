@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -251,6 +252,60 @@ func TestSandboxThatWasThere(t *testing.T) {
 		if n := e.times("POST/exec/e/start"); n != 1 {
 			t.Errorf("it was told %d times: %q", n, e.calls)
 		}
+		if err := d.boxes.close(t.Context(), false, true); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestRoutesThatCross: where the engine is slow to tell a sandbox a route, a newer one may be there before it, and would not count. Then it is told again.
+func TestRoutesThatCross(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var (
+			mu    sync.Mutex
+			calls int
+			told  []string
+		)
+		e := &leadingEngine{answer: func(r *http.Request, call string, _ int) int {
+			if call != "POST/containers/box/exec" {
+				return 0
+			}
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			calls++
+			slow := calls == 1
+			mu.Unlock()
+			if slow {
+				time.Sleep(leadTime / 2)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			for _, route := range []string{"old", "new"} {
+				if strings.Contains(string(body), route) {
+					told = append(told, route)
+				}
+			}
+			return 0
+		}}
+		d := e.driver(t)
+		box := &sandbox{id: "box", name: "h"}
+		d.boxes.relay.id = "ep"
+		d.boxes.live["box"] = box
+		d.boxes.route = []string{"old"}
+		var leading sync.WaitGroup
+		leading.Go(func() { d.boxes.lead(box) })
+		time.Sleep(leadTime / 4)
+		d.boxes.leadTo([]string{"new"})
+		time.Sleep(time.Minute)
+		leading.Wait()
+		mu.Lock()
+		if want := []string{"new", "old", "new"}; !slices.Equal(told, want) {
+			t.Errorf("it was told %q, want %q", told, want)
+		}
+		mu.Unlock()
 		if err := d.boxes.close(t.Context(), false, true); err != nil {
 			t.Error(err)
 		}
