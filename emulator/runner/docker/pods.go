@@ -150,6 +150,7 @@ func (r *run) subFolder(ctx context.Context, volume, inside, folder, sub string)
 	limited, cancel := context.WithTimeout(r.asking, createTime)
 	defer cancel()
 	if err := r.driver.fill(limited, r.attempt.Task, volume, folders); err != nil {
+		r.unanswered(err)
 		return "", fail(cannotVolume, "created", "4m0s", err)
 	}
 	return whole, nil

@@ -135,7 +135,8 @@ func (r *run) holder(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx = r.asking
+	ctx, cancel := context.WithTimeout(r.asking, createTime)
+	defer cancel()
 	config := &container.Config{Image: image, Labels: d.labels(r.attempt.Task, batch.Container{Name: pauseName})}
 	host := &container.HostConfig{NetworkMode: modeHost, LogConfig: container.LogConfig{Type: "none"}, IpcMode: "shareable", CapDrop: []string{"ALL"}}
 	if box != nil {
@@ -155,6 +156,7 @@ func (r *run) holder(ctx context.Context) error {
 		id, err = r.earlierHolder(ctx, name)
 	}
 	if err != nil {
+		r.unanswered(err)
 		return err
 	}
 	d.made.container(r.attempt.Attempt, id)

@@ -44,6 +44,15 @@ func TestMakingThatIsNotAnswered(t *testing.T) {
 			_, _, err := r.filledVolume(r.coming, "v", []batch.File{{Path: "f"}})
 			return err
 		}, false},
+		"a container that makes a folder in one": {"batch-local-x-fill-", func(r *run) error {
+			_, err := r.subFolder(r.coming, "v", "dir", "/v/dir", "sub")
+			return err
+		}, false},
+		"what holds the namespaces of a task": {"batch-local-j-1.pause", func(r *run) error {
+			r.sharing.Lock()
+			defer r.sharing.Unlock()
+			return fail(cannotCreate, "created", "4m0s", r.holder(r.coming))
+		}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -54,11 +63,16 @@ func TestMakingThatIsNotAnswered(t *testing.T) {
 						if body.Name == "" {
 							_ = json.NewDecoder(r.Body).Decode(&body)
 						}
-						asked = body.Name
-						<-r.Context().Done()
-						return nil, r.Context().Err()
+						if asked = body.Name; strings.HasPrefix(asked, test.begins) {
+							<-r.Context().Done()
+							return nil, r.Context().Err()
+						}
 					}
-					return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(`{}`)), Request: r}, nil
+					status := http.StatusOK
+					if strings.HasSuffix(r.URL.Path, "/archive") { // in which a folder is looked for
+						status = http.StatusNotFound
+					}
+					return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader(`{"Id":"made"}`)), Request: r}, nil
 				}).driver(t, Options{Instance: "x", Network: modeHost})
 				d.boxes.arch = "amd64"
 				ctx, cancel := context.WithCancelCause(t.Context())
