@@ -1,7 +1,6 @@
 package docker
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
-	"github.com/google/uuid"
 	"golang.org/x/sync/semaphore"
 
 	"github.com/batch-local/batch-local/emulator/batch"
@@ -65,18 +63,6 @@ type sandboxes struct {
 	network   string // id of the network; empty: to be looked for
 	image     string
 }
-
-// hostBox is the sandbox of an instance, made once for all who ask. sandboxes.mu guards it.
-type hostBox struct {
-	ready   chan struct{} // closed when box or err is there
-	box     *sandbox
-	err     error
-	users   int
-	expires *time.Timer
-}
-
-// idleHost is how long an instance's sandbox stays without a task.
-const idleHost = time.Minute
 
 func newSandboxes(d *Driver) *sandboxes {
 	s := &sandboxes{
@@ -170,200 +156,11 @@ func isGone(is container.InspectResponse, err error) bool {
 	return cerrdefs.IsNotFound(err) || err == nil && !is.State.Running
 }
 
-func (s *sandboxes) takeHost(ctx context.Context, t batch.Task) (*sandbox, error) {
-	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
-		return nil, errClosed
-	}
-	h := s.hosts[t.Host]
-	if h == nil {
-		h = &hostBox{ready: make(chan struct{})}
-		s.hosts[t.Host] = h
-		s.making.Go(func() {
-			box, err := s.make(s.ctx, t.Host, t.HostName) // whoever asked first may go away; the others still need it
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			h.box, h.err = box, err
-			if err == nil && s.live[box.id] != box && s.hosts[t.Host] == h { // it has ended meanwhile: whoever waits for it sees that, and takes another
-				delete(s.hosts, t.Host)
-			}
-			close(h.ready)
-		})
-	}
-	h.users++
-	if h.expires != nil {
-		h.expires.Stop()
-		h.expires = nil
-	}
-	s.mu.Unlock()
-	select {
-	case <-h.ready:
-	case <-ctx.Done():
-		s.leave(t.Host, h)
-		return nil, ctx.Err()
-	}
-	if h.err != nil {
-		s.leave(t.Host, h)
-		s.lost(t.Host, h)
-		return nil, h.err
-	}
-	return h.box, nil
-}
-
-// leave counts a task out. The last one lets the sandbox expire.
-func (s *sandboxes) leave(host batch.HostID, h *hostBox) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	h.users--
-	if h.users > 0 || s.closed || s.hosts[host] != h {
-		return
-	}
-	h.expires = time.AfterFunc(idleHost, func() { s.expire(host, h) })
-}
-
-// expire removes the sandbox of an instance if nobody is in it.
-func (s *sandboxes) expire(host batch.HostID, h *hostBox) {
-	select {
-	case <-h.ready:
-	case <-s.ctx.Done():
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if h.users > 0 || s.hosts[host] != h || s.closed {
-		return
-	}
-	delete(s.hosts, host)
-	if h.box != nil {
-		s.making.Go(func() { s.putAway(h.box) })
-	}
-}
-
-// lost forgets an instance's sandbox that is no more; the next task makes another.
-func (s *sandboxes) lost(host batch.HostID, h *hostBox) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.hosts[host] == h {
-		delete(s.hosts, host)
-		if h.expires != nil {
-			h.expires.Stop()
-		}
-	}
-}
-
-func (s *sandboxes) takeOwn(ctx context.Context, t batch.Task) (*sandbox, error) {
-	if t.Platform != batch.Fargate { // its host name is its own, which nobody knows ahead of need
-		s.mu.Lock()
-		s.filled = true
-		s.mu.Unlock()
-		return s.makeOwn(ctx, t.HostName)
-	}
-	defer s.fill(t) // after the task has its own: the first one should not wait behind those to come
-	for {
-		select {
-		case box := <-s.spare:
-			if !s.has(box) { // it has ended
-				s.remove(ctx, box)
-				continue
-			}
-			if domainOf(box.name) == domainOf(t.HostName) {
-				return box, nil
-			}
-			s.remove(ctx, box) // of another region
-		default:
-		}
-		return s.makeOwn(ctx, t.HostName)
-	}
-}
-
-// makeOwn makes a sandbox for a task. When the task goes away meanwhile it is made to its end all the same, and put away then (see uncut).
-func (s *sandboxes) makeOwn(ctx context.Context, hostName string) (*sandbox, error) {
-	type result struct {
-		box *sandbox
-		err error
-	}
-	made := make(chan result)
-	begun := s.begin(func() {
-		box, err := s.make(s.ctx, "", hostName)
-		select {
-		case made <- result{box, err}:
-		case <-ctx.Done():
-			if err == nil {
-				s.putAway(box)
-			}
-		}
-	})
-	if !begun {
-		return nil, errClosed
-	}
-	select {
-	case m := <-made:
-		return m.box, m.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
 // has says whether a sandbox is there still.
 func (s *sandboxes) has(box *sandbox) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.live[box.id] == box
-}
-
-// fill makes sandboxes for tasks to come until there are enough, or enough on their way.
-func (s *sandboxes) fill(t batch.Task) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.filled = true
-	for !s.closed && len(s.spare)+s.coming < cap(s.spare) {
-		s.coming++
-		s.refill(t)
-	}
-}
-
-// refill makes one more. The lock is held.
-func (s *sandboxes) refill(t batch.Task) {
-	// Its name has to be chosen before its task is known, as the address of a real network interface has; the endpoint tells the task this one.
-	name := anotherName(t.HostName)
-	s.making.Go(func() {
-		box, err := s.make(s.ctx, "", name)
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.coming--
-		if err != nil {
-			return // the task that misses it makes its own, and tells the error
-		}
-		if !s.offer(box) {
-			s.making.Go(func() { s.putAway(box) })
-		}
-	})
-}
-
-// offer has a sandbox wait for a task to come, if there is need of it. The lock is held.
-func (s *sandboxes) offer(box *sandbox) bool {
-	if s.closed {
-		return false
-	}
-	select {
-	case s.spare <- box:
-		return true
-	default:
-		return false
-	}
-}
-
-// takeSpares takes all that wait for a task.
-func (s *sandboxes) takeSpares() (all []*sandbox) {
-	for {
-		select {
-		case box := <-s.spare:
-			all = append(all, box)
-		default:
-			return all
-		}
-	}
 }
 
 // give takes a task's sandbox back: an instance's is counted out, a task's own is removed unless the task goes on in it.
@@ -409,129 +206,6 @@ func (s *sandboxes) replace(ctx context.Context, box *sandbox, r *run) {
 		}
 		s.remove(ctx, other)
 	}
-}
-
-// hostOf is the instance whose sandbox that is; nil if it has another by now.
-func (s *sandboxes) hostOf(box *sandbox) *hostBox {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if h := s.hosts[box.host]; h != nil && h.box == box {
-		return h
-	}
-	return nil
-}
-
-// make brings up a sandbox, of an instance or a task's own. Another emulator may remove the network that both use at the moment when nothing is on it; then it is made
-// once more.
-func (s *sandboxes) make(ctx context.Context, host batch.HostID, hostName string) (*sandbox, error) {
-	box, err := s.tryMake(ctx, host, hostName)
-	if cerrdefs.IsNotFound(err) {
-		s.forget(ctx)
-		box, err = s.tryMake(ctx, host, hostName)
-	}
-	for end := time.Now().Add(ambiguousTime); isAmbiguous(err) && ctx.Err() == nil && time.Now().Before(end); {
-		time.Sleep(firstRetry)
-		box, err = s.tryMake(ctx, host, hostName)
-	}
-	return box, err
-}
-
-// tryMake makes a sandbox. Of an instance there is one at most, by its name: one that an earlier process left is taken over.
-func (s *sandboxes) tryMake(ctx context.Context, of batch.HostID, hostName string) (*sandbox, error) {
-	ground, err := s.prepare(ctx)
-	if err != nil {
-		return nil, err
-	}
-	box := &sandbox{name: s.claim(labelOf(of), hostName), host: of}
-	made, err := s.start(ctx, box, ground)
-	s.mu.Lock()
-	if err != nil {
-		s.release(box.name)
-		s.mu.Unlock()
-		return nil, err
-	}
-	if made { // of one that was there nobody knows what it was told after its start
-		box.route = ground.route
-	}
-	s.live[box.id] = box // it has the name until it goes
-	s.mu.Unlock()
-	is, err := s.driver.client.ContainerInspect(ctx, box.id)
-	switch {
-	case err != nil && made:
-		s.putAway(box)
-		return nil, fmt.Errorf("inspect a sandbox: %w", err)
-	case err != nil: // jobs may run in it
-		s.drop(box)
-		return nil, fmt.Errorf("inspect a sandbox: %w", err)
-	case !is.State.Running: // it ended before its end was ours to hear
-		s.died(box.id)
-	}
-	s.mu.Lock()
-	for _, n := range is.NetworkSettings.Networks { // it is on one
-		box.ipv4 = n.IPAddress
-	}
-	s.mu.Unlock()
-	s.findMachine(ctx, box.id)
-	s.lead(box)
-	return box, nil
-}
-
-// start has a sandbox's container run, finds its id, and says whether it made it.
-func (s *sandboxes) start(ctx context.Context, box *sandbox, ground ground) (made bool, err error) {
-	d, label := s.driver, labelOf(box.host)
-	config := &container.Config{
-		Image: ground.image, Hostname: box.name, Cmd: ground.route,
-		Labels: map[string]string{labelInstance: d.options.Instance, labelSandbox: label},
-	}
-	host := &container.HostConfig{
-		NetworkMode: container.NetworkMode(ground.network),
-		ExtraHosts:  extraHosts(),
-		LogConfig:   container.LogConfig{Type: "none"},
-		IpcMode:     "shareable", // for containers of a task that share it
-		CapDrop:     []string{"ALL"},
-	}
-	if len(ground.route) > 0 {
-		host.CapAdd = []string{"NET_ADMIN"} // of the program that pauses alone; containers that join have their own
-	}
-	name := "batch-local-" + d.options.Instance + "-" + label
-	if box.host == "" { // there are several, and none is looked for by its name
-		name += "-" + uuid.NewString()[:8]
-	}
-	if err := ctx.Err(); err != nil {
-		return false, err
-	}
-	asking, cancel := uncut(ctx)
-	defer cancel()
-	created, err := d.client.ContainerCreate(asking, config, host, nil, nil, name)
-	made = err == nil
-	box.id = created.ID
-	if cerrdefs.IsConflict(err) && box.host != "" {
-		var is container.InspectResponse
-		if is, err = d.client.ContainerInspect(ctx, name); err == nil {
-			box.id = is.ID
-		}
-	}
-	if err != nil {
-		return false, fmt.Errorf("create a sandbox: %w", err)
-	}
-	if err := d.client.ContainerStart(asking, box.id, container.StartOptions{}); err != nil {
-		if made || !unanswered(err) { // else jobs may run in it
-			s.putAway(box)
-		}
-		return false, fmt.Errorf("start a sandbox: %w", err)
-	}
-	return made, nil
-}
-
-// uncut is for a call that has a container join a network. An engine that is not waited for goes on all the same; a removal that comes across that may leave
-// it with a network that it never gives up (moby issue 42119, seen with 20.10).
-func uncut(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), startTime)
-}
-
-// labelOf is what a sandbox's label says.
-func labelOf(host batch.HostID) string {
-	return cmp.Or(string(host), "task")
 }
 
 // died is told that a sandbox has ended. If it was not us, whoever is in it has lost its host.
