@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 
@@ -132,6 +133,12 @@ type reporter struct {
 }
 
 func (r *reporter) RoundTrip(request *http.Request) (*http.Response, error) {
+	if request.Body != nil {
+		// The SDK closes the body when the answer begins. Then its WriteTo (smithy-go 1.28) fails, with which net/http makes sure that nothing is left of it;
+		// and that breaks the connection in the middle of the answer. Its Read does not.
+		request = request.WithContext(request.Context())
+		request.Body = struct{ io.ReadCloser }{request.Body}
+	}
 	response, err := r.next.RoundTrip(request)
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "dial" && request.Context().Err() == nil {
