@@ -2,6 +2,7 @@ package compat
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -106,8 +107,11 @@ func TestCompose(t *testing.T) {
 	})
 	t.Run("both ports, and a log that does not stay in memory", func(t *testing.T) {
 		wantLines(t, s.ran(ctx, t, c, q, d, "get", "http://batch-local:22824/livez", "then", "get", "http://batch-local:4566/livez", "then", "lines", "2"), `{"status":"alive"}`, `{"status":"alive"}`, "0", "1")
-		if out, err := s.command(ctx, "run", workload, "--", "flood", "20000000").Output(); err != nil || len(out) != 20000000 {
-			t.Errorf("a flood of 20,000,000 bytes: %d, %v", len(out), err)
+		var said bytes.Buffer
+		run := s.command(ctx, "run", workload, "--", "flood", "20000000")
+		run.Stderr = &said
+		if out, err := run.Output(); err != nil || len(out) != 20000000 {
+			t.Errorf("a flood of 20,000,000 bytes: %d, %v, %s", len(out), err, &said)
 		}
 	})
 	t.Run("volumes", func(t *testing.T) {
