@@ -10,6 +10,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/batch-local/batch-local/emulator/api"
 )
 
 // Decode decodes one JSON value without members that nobody knows: their names are mistyped, and what there is instead is told. A member is where seeds would
@@ -58,7 +60,7 @@ func fits(value json.RawMessage, t reflect.Type, member string) error {
 			field, ok := fieldOf(t, name)
 			path := strings.TrimPrefix(member+"."+name, ".")
 			if !ok {
-				return fmt.Errorf("%s: there is no such member; there are %s", path, strings.Join(names(t), ", "))
+				return fmt.Errorf("%s: there is no such member; there are %s", path, strings.Join(api.MemberNames(t), ", "))
 			}
 			if err := fits(one, field.Type, path); err != nil {
 				return err
@@ -87,21 +89,6 @@ func kindOf(t reflect.Type) string {
 func fieldOf(t reflect.Type, name string) (reflect.StructField, bool) {
 	return t.FieldByNameFunc(func(field string) bool {
 		f, _ := t.FieldByName(field)
-		return wireName(f) != "" && strings.EqualFold(wireName(f), name)
+		return api.MemberName(f) != "" && strings.EqualFold(api.MemberName(f), name)
 	})
-}
-
-func names(t reflect.Type) (list []string) {
-	for i := range t.NumField() {
-		if name := wireName(t.Field(i)); name != "" {
-			list = append(list, name)
-		}
-	}
-	slices.Sort(list)
-	return list
-}
-
-func wireName(f reflect.StructField) string {
-	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-	return name
 }

@@ -4,11 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/batch-local/batch-local/emulator/api"
 )
 
 // A reader fills inputs with what a file says, and keeps what is wrong with it.
@@ -81,7 +82,7 @@ func (r *reader) fillStruct(n *yaml.Node, v reflect.Value, member string) {
 		field, ok := memberOf(v.Type(), key.Value)
 		switch {
 		case !ok:
-			r.fail(key, member+"."+key.Value, "there is no such member; there are %s", strings.Join(members(v.Type()), ", "))
+			r.fail(key, member+"."+key.Value, "there is no such member; there are %s", strings.Join(api.MemberNames(v.Type()), ", "))
 		case seen[key.Value]:
 			r.fail(key, member+"."+key.Value, "it is there twice")
 		default:
@@ -125,27 +126,9 @@ func (r *reader) fillScalar(n *yaml.Node, v reflect.Value, member string) {
 // memberOf finds a struct's field by its name on the wire.
 func memberOf(t reflect.Type, name string) (int, bool) {
 	for i := range t.NumField() {
-		if wireName(t.Field(i)) == name {
+		if api.MemberName(t.Field(i)) == name {
 			return i, true
 		}
 	}
 	return 0, false
-}
-
-func members(t reflect.Type) (names []string) {
-	for i := range t.NumField() {
-		if name := wireName(t.Field(i)); name != "" {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
-}
-
-func wireName(f reflect.StructField) string {
-	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-	if name == "-" {
-		return ""
-	}
-	return name
 }
