@@ -73,16 +73,19 @@ func TrainingJobARN(j *Job, a *Attempt) string {
 
 func trainingJobName(j *Job, a *Attempt) string { return "AWSBatch" + j.Name + a.TaskID }
 
-// trainingHost is the name of the container, and of its host, as SageMaker counts them.
-const trainingHost = "algo-1"
+// TrainingContainer is the name of a service job's container, and of its host, as SageMaker counts them; TrainingLogGroup is where it writes.
+const (
+	TrainingContainer = "algo-1"
+	TrainingLogGroup  = "/aws/sagemaker/TrainingJobs"
+)
 
 // trainingStop is what SageMaker gives a container between SIGTERM and SIGKILL, in seconds.
 const trainingStop = 120
 
 // trainingStream is where a training container writes.
 func trainingStream(j *Job, a *Attempt) LogStream {
-	return LogStream{Container: trainingHost, Group: "/aws/sagemaker/TrainingJobs",
-		Stream: trainingJobName(j, a) + "/" + trainingHost + "-" + strconv.FormatInt(a.PlacedAt/1000, 10)}
+	return LogStream{Container: TrainingContainer, Group: TrainingLogGroup,
+		Stream: trainingJobName(j, a) + "/" + TrainingContainer + "-" + strconv.FormatInt(a.PlacedAt/1000, 10)}
 }
 
 // trainingTask is the task of a service job: the payload's image with the folders and the environment that SageMaker gives it, as its local mode
@@ -95,7 +98,7 @@ func trainingTask(j *Job, a *Attempt) (Task, bool) {
 	log := trainingStream(j, a)
 	spec := p.AlgorithmSpecification
 	c := Container{
-		Name: trainingHost, Image: spec.TrainingImage, Entrypoint: spec.ContainerEntrypoint, Command: spec.ContainerArguments,
+		Name: TrainingContainer, Image: spec.TrainingImage, Entrypoint: spec.ContainerEntrypoint, Command: spec.ContainerArguments,
 		Environment: trainingEnvironment(j, a, p), Files: trainingFiles(p), MilliVCPU: 1000, LogGroup: log.Group, LogStream: log.Stream,
 		Essential: true, StopSeconds: trainingStop, FailureFile: "/opt/ml/output/failure", Properties: &api.ContainerProperties{},
 	}
@@ -107,7 +110,7 @@ func trainingTask(j *Job, a *Attempt) (Task, bool) {
 	}
 	return Task{
 		Attempt: AttemptID{j.ID, a.Number}, Scope: j.Scope, JobName: j.Name, Queue: j.Queue, Platform: EC2, Ran: a.State != Placed, ID: a.TaskID,
-		OwnNetwork: true, HostName: trainingHost, Family: trainingJobName(j, a), Containers: []Container{c},
+		OwnNetwork: true, HostName: TrainingContainer, Family: trainingJobName(j, a), Containers: []Container{c},
 	}, true
 }
 
@@ -162,8 +165,8 @@ func trainingFiles(p *Training) []File {
 		"hyperparameters": parameters,
 		"inputdataconfig": channels,
 		"resourceconfig": map[string]any{
-			"current_host": trainingHost, "current_instance_type": kind, "current_group_name": "homogeneousCluster", "hosts": []string{trainingHost},
-			"instance_groups":        []any{map[string]any{"instance_group_name": "homogeneousCluster", "instance_type": kind, "hosts": []string{trainingHost}}},
+			"current_host": TrainingContainer, "current_instance_type": kind, "current_group_name": "homogeneousCluster", "hosts": []string{TrainingContainer},
+			"instance_groups":        []any{map[string]any{"instance_group_name": "homogeneousCluster", "instance_type": kind, "hosts": []string{TrainingContainer}}},
 			"network_interface_name": "eth0",
 		},
 	} {

@@ -38,7 +38,7 @@ func Containers(job types.JobDetail) (names []string) {
 // onlyContainer is the name of the container of a job that has one without a name in the API.
 func onlyContainer(job types.JobDetail) string {
 	if IsService(job) {
-		return trainingContainer
+		return batch.TrainingContainer
 	}
 	return defaultContainer
 }

@@ -129,7 +129,7 @@ func placesOf(job types.JobDetail) func(container string) place {
 	}
 	usual := batch.DefaultLogGroup
 	if IsService(job) {
-		usual = trainingLogGroup
+		usual = batch.TrainingLogGroup
 	}
 	return func(container string) place {
 		is := places[container]

@@ -12,12 +12,6 @@ import (
 
 // Service jobs have calls of their own in the API, which tell neither exit code nor log stream. For everything else here they are jobs of one container.
 
-// What a service job's container has from SageMaker.
-const (
-	trainingContainer = "algo-1"
-	trainingLogGroup  = "/aws/sagemaker/TrainingJobs"
-)
-
 // IsService says that a job was submitted as a service job.
 func IsService(job types.JobDetail) bool {
 	return strings.Contains(aws.ToString(job.JobArn), ":service-job/")
