@@ -108,11 +108,15 @@ func (u *unit) stopLater(pause time.Duration) chan error {
 // container meanwhile.
 const lookTime = 20 * time.Second
 
-// look reads how the container stands, and answers its end if that has come.
-func (u *unit) look(ctx context.Context) (*end, error) {
+func (u *unit) inspect(ctx context.Context) (container.InspectResponse, error) {
 	limited, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
-	is, err := u.run.driver.client.ContainerInspect(limited, u.id)
+	return u.run.driver.client.ContainerInspect(limited, u.id)
+}
+
+// look reads how the container stands, and answers its end if that has come.
+func (u *unit) look(ctx context.Context) (*end, error) {
+	is, err := u.inspect(ctx)
 	switch {
 	case cerrdefs.IsNotFound(err):
 		if err := u.close(ctx, time.Time{}); err != nil {
@@ -155,9 +159,7 @@ func (u *unit) vanished() *end {
 
 // gone says whether a container that was killed is removed, or about to be: a removal by force kills first, so its end is heard of before.
 func (u *unit) gone(ctx context.Context) bool {
-	limited, cancel := context.WithTimeout(ctx, lookTime)
-	defer cancel()
-	is, err := u.run.driver.client.ContainerInspect(limited, u.id)
+	is, err := u.inspect(ctx)
 	if err != nil {
 		return cerrdefs.IsNotFound(err)
 	}

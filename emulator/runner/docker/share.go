@@ -206,7 +206,7 @@ func (r *run) replaceSandbox(ctx context.Context) bool {
 		return false
 	}
 	is, err := r.driver.client.ContainerInspect(ctx, box.id)
-	if !cerrdefs.IsNotFound(err) && (err != nil || is.State.Running) {
+	if !isGone(is, err) {
 		return false
 	}
 	r.driver.boxes.replace(r.asking, box, r)
