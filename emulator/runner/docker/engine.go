@@ -46,6 +46,13 @@ const (
 	infoTimeout = 30 * time.Second // a busy engine counts all that it has
 )
 
+// uncut is for calls that a stop must not cut short. An engine that is not waited for goes on all the same with what it was asked for, and nobody would know it. Where
+// that has a container join a network, a removal that comes across it may leave the engine with a network that it never gives up (moby issue 42119, seen with
+// 20.10).
+func uncut(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), limit)
+}
+
 func (e *engine) start(d *Driver) {
 	ctx, cancel := context.WithCancel(context.Background())
 	e.driver, e.cancel, e.done = d, cancel, make(chan struct{})

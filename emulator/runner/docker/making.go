@@ -92,7 +92,7 @@ func (s *sandboxes) start(ctx context.Context, box *sandbox, ground ground) (mad
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	asking, cancel := uncut(ctx)
+	asking, cancel := uncut(ctx, startTime)
 	defer cancel()
 	created, err := d.client.ContainerCreate(asking, config, host, nil, nil, name)
 	made = err == nil
@@ -113,12 +113,6 @@ func (s *sandboxes) start(ctx context.Context, box *sandbox, ground ground) (mad
 		return false, fmt.Errorf("start a sandbox: %w", err)
 	}
 	return made, nil
-}
-
-// uncut is for a call that has a container join a network. An engine that is not waited for goes on all the same; a removal that comes across that may leave
-// it with a network that it never gives up (moby issue 42119, seen with 20.10).
-func uncut(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), startTime)
 }
 
 // labelOf is what a sandbox's label says.

@@ -316,7 +316,7 @@ func (r *run) filledVolume(ctx context.Context, volume string, files []batch.Fil
 		return name, folder, err
 	}
 	if len(files) > 0 {
-		limited, cancel := limit(ctx)
+		limited, cancel := uncut(ctx, createTime)
 		defer cancel()
 		if err := r.driver.fill(limited, r.attempt.Task, name, files); err != nil {
 			r.unanswered(err)

@@ -74,7 +74,7 @@ func (r *relayer) name() string { return "batch-local-" + r.driver.options.Insta
 // that it was on is no more, or it has no address. Whatever else is wrong with it may pass.
 func (r *relayer) make(ctx context.Context, network, image string) (id string, ipv4 netip.Addr, err error) {
 	d := r.driver
-	asking, cancel := uncut(ctx)
+	asking, cancel := uncut(ctx, startTime)
 	defer cancel()
 	start := func(id string) error { return d.client.ContainerStart(asking, id, container.StartOptions{}) }
 	id, err = r.create(asking, network, image)

@@ -117,7 +117,7 @@ func (r *run) makeVolume(ctx context.Context, name string, options map[string]st
 	if folder, ok := r.shared.volumes[full]; ok {
 		return full, folder, nil
 	}
-	limited, cancel := limit(ctx)
+	limited, cancel := uncut(ctx, createTime)
 	defer cancel()
 	v, err := d.client.VolumeCreate(limited, volume.CreateOptions{Name: full, Labels: labels, DriverOpts: options})
 	if err != nil {
@@ -265,7 +265,7 @@ func (d *Driver) fill(ctx context.Context, t batch.Task, volumeName string, file
 		return err
 	}
 	defer func() {
-		limited, cancel := limit(ctx)
+		limited, cancel := uncut(ctx, createTime)
 		defer cancel()
 		if err := d.client.ContainerRemove(limited, created.ID, container.RemoveOptions{Force: true}); err != nil {
 			d.log.Warn("a container that filled a volume could not be removed", "container", created.ID, "error", err)

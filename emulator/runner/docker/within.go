@@ -130,7 +130,7 @@ func (d *Driver) looker(ctx context.Context, root string) (string, error) {
 }
 
 func (d *Driver) makeLooker(ctx context.Context, root string, labels map[string]string) (string, error) {
-	limited, cancel := limit(ctx)
+	limited, cancel := uncut(ctx, createTime)
 	defer cancel()
 	image, err := d.boxes.pauseImage(limited)
 	if err != nil {
@@ -141,18 +141,13 @@ func (d *Driver) makeLooker(ctx context.Context, root string, labels map[string]
 	return made.ID, err
 }
 
-// limit is for calls that a stop must not cut short, because the engine would do all the same what it was asked for, and nobody would know it.
-func limit(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), createTime)
-}
-
 // passingName is that of a container which does something for us and never runs. No two have the same, also not one that an earlier process left.
 func (d *Driver) passingName(does string) string {
 	return "batch-local-" + d.options.Instance + "-" + does + "-" + uuid.NewString()[:8]
 }
 
 func (d *Driver) removeLooker(ctx context.Context, id string) {
-	limited, cancel := limit(ctx)
+	limited, cancel := uncut(ctx, createTime)
 	defer cancel()
 	if err := d.client.ContainerRemove(limited, id, container.RemoveOptions{Force: true}); err != nil && !cerrdefs.IsNotFound(err) {
 		d.log.Warn("a container that looked at volumes could not be removed", "container", id, "error", err)
