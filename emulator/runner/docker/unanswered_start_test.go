@@ -114,7 +114,7 @@ func TestStartThatDidNotTake(t *testing.T) {
 				return false
 			}
 			created := map[string]any{"Id": doubleID, "State": map[string]string{"Status": "created"}, "HostConfig": map[string]string{"NetworkMode": "container:box1"},
-				"Config": map[string]any{"Labels": map[string]string{"batch-local.instance": "double", "batch-local.job": "double-job", "batch-local.attempt": "1", "batch-local.container": "default"}}}
+				"Config": doubleConfig()}
 			d.answers("/containers/"+name+"/json", created)
 			d.answer["/containers/"+doubleID] = func(w http.ResponseWriter, _ *http.Request, _ int) bool {
 				d.mu.Lock()
@@ -123,14 +123,8 @@ func TestStartThatDidNotTake(t *testing.T) {
 				w.WriteHeader(http.StatusNoContent)
 				return true
 			}
-			driver, err := docker.New(docker.Options{Instance: "double", Client: d.client, Sandboxes: 1})
-			if err != nil {
-				t.Fatal(err)
-			}
+			driver, attempt := d.sandboxed()
 			defer driver.Close(context.Background(), false)
-			task := d.task()
-			task.OwnNetwork = true
-			attempt := runner.Attempt{Task: task, OpenLog: (&runnertest.Logs{}).Open}
 			if err := driver.Run(t.Context(), attempt, func(r batch.Report) { t.Errorf("it reported %+v", r) }); err == nil {
 				t.Fatal("the start was answered")
 			}
@@ -149,6 +143,7 @@ func TestStartThatDidNotTake(t *testing.T) {
 			}
 			reports := make(chan batch.Report, 2)
 			for tries := 0; ; tries++ {
+				var err error
 				done := make(chan error, 1)
 				go func() { done <- driver.Run(ctx, attempt, func(r batch.Report) { reports <- r }) }()
 				select {
@@ -169,7 +164,7 @@ func TestStartThatDidNotTake(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if err := driver.Remove(t.Context(), task.Attempt, false); err != nil {
+			if err := driver.Remove(t.Context(), attempt.Attempt, false); err != nil {
 				t.Error(err)
 			}
 			d.mu.Lock()
@@ -208,7 +203,7 @@ func TestStartThatIsNotAnsweredInASandboxThatIsGone(t *testing.T) {
 		return true
 	}
 	d.answers("/containers/batch-local-double-j-1/json", map[string]any{"Id": doubleID, "State": map[string]any{"Status": "running", "Running": true}, "HostConfig": map[string]string{"NetworkMode": "container:box"},
-		"Config": map[string]any{"Labels": map[string]string{"batch-local.instance": "double", "batch-local.job": "double-job", "batch-local.attempt": "1", "batch-local.container": "default"}}})
+		"Config": doubleConfig()})
 	d.answer["/containers/"+doubleID+"/start"] = func(http.ResponseWriter, *http.Request, int) bool {
 		gone.Store(true)
 		panic(http.ErrAbortHandler)
@@ -218,15 +213,9 @@ func TestStartThatIsNotAnsweredInASandboxThatIsGone(t *testing.T) {
 		w.WriteHeader(http.StatusNoContent)
 		return true
 	}
-	driver, err := docker.New(docker.Options{Instance: "double", Client: d.client, Sandboxes: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
+	driver, attempt := d.sandboxed()
 	defer driver.Close(context.Background(), false)
-	task := d.task()
-	task.OwnNetwork = true
-	attempt := runner.Attempt{Task: task, OpenLog: (&runnertest.Logs{}).Open}
-	err = driver.Run(t.Context(), attempt, func(r batch.Report) {
+	err := driver.Run(t.Context(), attempt, func(r batch.Report) {
 		t.Errorf("it reported %+v", r)
 		if r.State == batch.Running {
 			d.ends(0)
@@ -251,4 +240,21 @@ func TestStartThatIsNotAnsweredInASandboxThatIsGone(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
+}
+
+// doubleConfig is that of the double's container, when it is a task's.
+func doubleConfig() map[string]any {
+	return map[string]any{"Labels": map[string]string{"batch-local.instance": "double", "batch-local.job": "double-job", "batch-local.attempt": "1", "batch-local.container": "default"}}
+}
+
+// sandboxed is a driver and an attempt whose container joins a sandbox of its own.
+func (d *double) sandboxed() (*docker.Driver, runner.Attempt) {
+	d.t.Helper()
+	driver, err := docker.New(docker.Options{Instance: "double", Client: d.client, Sandboxes: 1})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	task := d.task()
+	task.OwnNetwork = true
+	return driver, runner.Attempt{Task: task, OpenLog: (&runnertest.Logs{}).Open}
 }
